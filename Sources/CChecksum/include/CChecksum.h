@@ -1,0 +1,3 @@
+#ifndef C_CHECKSUM_H
+#define C_CHECKSUM_H
+#endif

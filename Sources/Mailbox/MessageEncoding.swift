@@ -1,0 +1,93 @@
+/// The one form of a message: in the journal, in memory and in the data file. See docs/FORMAT.md.
+///
+/// ```
+///  0         4           8                        16                 20
+///  +---------+-----------+------------------------+------------------+----------------+------
+///  | sequence| body bytes| timestamp:48 device:8 0:8 | client sequence | device … | body …
+///  +---------+-----------+------------------------+------------------+----------------+------
+/// ```
+/// All little-endian. The client sequence and the device are there only when the device's length is not 0.
+package enum MessageEncoding {
+    /// Bytes in front of a message without a producer.
+    package static let headerByteCount = 16
+    /// The largest timestamp that fits: the year 10889.
+    package static let maximumTimestamp: Int64 = (1 << 48) - 1
+    /// Bytes that a message can need beyond its body.
+    package static let maximumOverhead = headerByteCount + 4 + InlineName.maximumCount
+
+    /// The fixed part of an encoded message, decoded.
+    package struct Header: BitwiseCopyable {
+        package let sequence: SequenceNumber
+        package let bodyByteCount: Int
+        package let timestampMilliseconds: Int64
+        package let deviceByteCount: Int
+
+        /// Where the body begins, counted from the message's first byte.
+        @inline(__always)
+        package var bodyOffset: Int {
+            deviceByteCount == 0
+                ? MessageEncoding.headerByteCount
+                : MessageEncoding.headerByteCount + 4 + deviceByteCount
+        }
+
+        /// The whole message's length.
+        @inline(__always)
+        package var byteCount: Int { bodyOffset + bodyByteCount }
+    }
+
+    /// The header at `offset`, or nil when the bytes there cannot be a whole message.
+    @inline(__always)
+    package static func header(in bytes: borrowing Span<UInt8>, at offset: Int) -> Header? {
+        guard offset >= 0, bytes.count - offset >= headerByteCount else { return nil }
+        let stamp = bytes.littleEndian(offset + 8, as: UInt64.self)
+        let header = Header(
+            sequence: bytes.littleEndian(offset, as: UInt32.self),
+            bodyByteCount: Int(bytes.littleEndian(offset + 4, as: UInt32.self)),
+            timestampMilliseconds: Int64(stamp >> 16),
+            deviceByteCount: Int((stamp >> 8) & 0xFF))
+        guard header.deviceByteCount <= InlineName.maximumCount, stamp & 0xFF == 0,
+            header.byteCount <= bytes.count - offset
+        else { return nil }
+        return header
+    }
+
+    /// The producer of the message at `offset`. Precondition: `header` was read there.
+    package static func producer(
+        in bytes: borrowing Span<UInt8>, at offset: Int, header: Header
+    ) -> Producer? {
+        guard header.deviceByteCount > 0 else { return nil }
+        let start = offset + headerByteCount + 4
+        guard
+            let device = DeviceID(
+                trusted: bytes.extracting(start..<start + header.deviceByteCount))
+        else { return nil }
+        return Producer(
+            device: device,
+            clientSequence: bytes.littleEndian(offset + headerByteCount, as: UInt32.self))
+    }
+
+    /// The number of bytes that `encode` appends.
+    @inline(__always)
+    package static func byteCount(producer: Producer?, bodyByteCount: Int) -> Int {
+        headerByteCount + (producer.map { 4 + Int($0.device.name.count) } ?? 0) + bodyByteCount
+    }
+
+    /// Appends the encoded message.
+    @inline(__always)
+    package static func encode(
+        sequence: SequenceNumber, timestampMilliseconds: Int64, producer: Producer?,
+        body: ArraySlice<UInt8>, to bytes: inout [UInt8]
+    ) {
+        assert(timestampMilliseconds >= 0 && timestampMilliseconds <= maximumTimestamp)
+        bytes.appendLittleEndian(sequence)
+        bytes.appendLittleEndian(UInt32(body.count))
+        let deviceByteCount = UInt64(producer?.device.name.count ?? 0)
+        bytes.appendLittleEndian(
+            UInt64(timestampMilliseconds) << 16 | deviceByteCount << 8)
+        if let producer {
+            bytes.appendLittleEndian(producer.clientSequence)
+            unsafe producer.device.name.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        }
+        bytes.append(contentsOf: body)
+    }
+}
