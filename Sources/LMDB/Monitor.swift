@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// State behind a lock, with critical regions that wait until a condition holds.
+///
+/// `Synchronization.Mutex` has no condition variable, and readers must be able to wait while the
+/// map is replaced. Sendable without the compiler's proof: the state is reached only with the lock
+/// held.
+@safe
+final class Monitor<State>: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let changed: UnsafeMutablePointer<pthread_cond_t>
+    private var state: State
+    private var waiting = 0
+
+    init(_ state: State) {
+        self.state = state
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe changed = .allocate(capacity: 1)
+        unsafe mutex.initialize(to: pthread_mutex_t())
+        unsafe changed.initialize(to: pthread_cond_t())
+        let mutexResult = unsafe pthread_mutex_init(mutex, nil)
+        let conditionResult = unsafe pthread_cond_init(changed, nil)
+        precondition(mutexResult == 0 && conditionResult == 0)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(changed)
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe changed.deallocate()
+        unsafe mutex.deallocate()
+    }
+
+    /// Runs `body` alone, as soon as `condition` holds. Whoever waits looks at its condition again
+    /// afterwards.
+    @inline(__always)
+    func when<R>(_ condition: (State) -> Bool, _ body: (inout State) -> R) -> R {
+        unsafe pthread_mutex_lock(mutex)
+        while !condition(state) {
+            waiting += 1
+            unsafe pthread_cond_wait(changed, mutex)
+            waiting -= 1
+        }
+        let result = body(&state)
+        let wake = waiting > 0
+        unsafe pthread_mutex_unlock(mutex)
+        if wake { unsafe pthread_cond_broadcast(changed) }
+        return result
+    }
+
+    /// Runs `body` alone.
+    @inline(__always)
+    func withLock<R>(_ body: (inout State) -> R) -> R {
+        when({ _ in true }, body)
+    }
+}

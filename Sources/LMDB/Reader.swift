@@ -1,0 +1,92 @@
+import CLMDB
+
+/// A read transaction's handle with its reader slot and one cursor, kept between reads: a read then
+/// costs no allocation, no lock of LMDB's and no search for a slot.
+///
+/// While a read runs, its reader belongs to that read alone; in between it lies in the gate's pool.
+@usableFromInline
+@safe
+final class Reader {
+    @usableFromInline let transaction: OpaquePointer
+    private var cursor: OpaquePointer?
+    private var cursorDatabase: MDB_dbi = 0
+    /// Set when the read opened a named tree: its handles become usable only by a commit, which
+    /// frees the transaction.
+    var opensDatabases = false
+
+    init(transaction: OpaquePointer) {
+        unsafe self.transaction = unsafe transaction
+    }
+
+    /// A cursor in the running transaction: the kept one when it is of that tree, else a new one.
+    ///
+    /// A kept cursor points into pages of an earlier snapshot, perhaps of an earlier map;
+    /// `mdb_cursor_renew` makes it forget them without looking at them.
+    @usableFromInline
+    func takeCursor(_ database: Database) throws(LMDBError) -> OpaquePointer {
+        if let kept = unsafe cursor, cursorDatabase == database.handle {
+            unsafe cursor = nil
+            let result = unsafe mdb_cursor_renew(transaction, kept)
+            if result == MDB_SUCCESS { return unsafe kept }
+            unsafe mdb_cursor_close(kept)
+            throw failure(result, "mdb_cursor_renew")
+        }
+        return unsafe try openCursor(transaction, database)
+    }
+
+    /// Keeps the cursor for the next read, in place of the one kept so far.
+    @usableFromInline
+    func returnCursor(_ returned: OpaquePointer, _ database: Database) {
+        if let kept = unsafe cursor { unsafe mdb_cursor_close(kept) }
+        unsafe cursor = unsafe returned
+        cursorDatabase = database.handle
+    }
+
+    /// Gives back the slot and the memory, and the handles of trees that this read opened.
+    func abort() {
+        closeCursor()
+        unsafe mdb_txn_abort(transaction)
+    }
+
+    /// Gives back the slot and the memory; the trees that this read opened become usable.
+    func commit() throws(LMDBError) {
+        closeCursor()
+        try check(unsafe mdb_txn_commit(transaction), "mdb_txn_commit")
+    }
+
+    private func closeCursor() {
+        if let kept = unsafe cursor { unsafe mdb_cursor_close(kept) }
+        unsafe cursor = nil
+    }
+}
+
+/// Who is inside the environment, and who must wait.
+///
+/// A read is inside from before its snapshot is taken until after it is given up.
+/// `mdb_env_set_mapsize` unmaps the memory that readers look at, and `mdb_env_close` frees it: both
+/// shut the gate and wait until nobody is inside. Only the gate's state knows that; LMDB itself
+/// checks nothing.
+struct Gate {
+    /// Reads, writes, copies and looks at the statistics that are under way.
+    var inside = 0
+    /// A write transaction is under way.
+    var isWriting = false
+    /// Whoever comes waits: the map is being replaced.
+    var isShut = false
+    /// Whoever comes is refused: the environment was closed.
+    var isClosed = false
+    /// Why nobody may enter again although the environment is open: it lost its map.
+    var lost: LMDBError?
+    /// A transaction that opened a named tree has not ended. `mdb_dbi_open` allows one at a time.
+    var isOpeningDatabases = false
+    /// Readers that nobody uses, the most recently used last.
+    var pool: [Reader] = []
+
+    /// Why whoever comes is refused, nil if not.
+    var refusal: LMDBError? {
+        if isClosed {
+            return LMDBError(code: .closed, operation: "Environment", message: "closed")
+        }
+        return lost
+    }
+}
