@@ -1,0 +1,192 @@
+internal import Glibc
+internal import Mailbox
+internal import Synchronization
+
+extension FileJournal {
+    /// Finds the segments and reads their headers; sorts out which hold groups that nobody has superseded.
+    func loadSegments() throws(StoreError) {
+        var segments: [JournalSegment] = []
+        var highestNumber = 0
+        for name in try Directory.list(settings.directory) where name.hasSuffix(".journal") {
+            guard let number = Int(name.dropLast(8)) else { continue }
+            highestNumber = max(highestNumber, number)
+            let path = "\(settings.directory)/\(name)"
+            let file = try File(path, flags: O_RDWR)
+            let byteCount = try file.byteCount()
+            let block = try file.read(at: 0, count: JournalFrame.blockByteCount)
+            let header = try JournalSegment.parseHeader(block, seed: seed, path: path)
+            if let header {
+                guard header.shard == settings.shard, header.segmentByteCount == byteCount else {
+                    throw .corrupted(
+                        "\(path) has \(byteCount) bytes and says shard \(header.shard), "
+                            + "\(header.segmentByteCount) bytes; restore the file or the store from a backup")
+                }
+            }
+            segments.append(JournalSegment(file: file, byteCount: byteCount, header: header))
+        }
+        guard segments.contains(where: { $0.header != nil }) else {
+            throw .corrupted(
+                "\(settings.directory) has no readable journal segment; restore the store from a backup")
+        }
+        let loaded = segments
+        state.withLock { state in
+            state.nextFileNumber = highestNumber + 1
+            state.sealed = loaded.filter { $0.header != nil }
+                .sorted { $0.header!.generation < $1.header!.generation }
+            state.free = loaded.filter { $0.header == nil }
+            state.newestGeneration = state.sealed.last?.header?.generation ?? 0
+        }
+    }
+
+    func replay(
+        after position: JournalPosition,
+        _ body: (JournalPosition, [UInt8]) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        let (sealed, blank) = state.withLock { ($0.sealed, $0.free) }
+        var end = position
+        for (ordinal, segment) in sealed.enumerated() {
+            // What a later generation begins with or before, this one no longer says.
+            let limit = sealed[(ordinal + 1)...].map { $0.header!.firstPosition }.min()
+            let header = segment.header!
+            if let limit, limit <= end.next || limit <= header.firstPosition { continue }
+            guard header.firstPosition <= end.next else {
+                throw .corrupted(
+                    "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins with "
+                        + "\(header.firstPosition.rawValue); restore the missing file or the store from a backup")
+            }
+            end = try replay(segment, from: end, limit: limit, body)
+        }
+        try rejectLostSegments(blank, end: end)
+        try settle(end: end)
+    }
+
+    /// Hands out one segment's groups behind `end`.
+    ///
+    /// - Returns: the newest position handed out.
+    private func replay(
+        _ segment: JournalSegment, from end: JournalPosition, limit: JournalPosition?,
+        _ body: (JournalPosition, [UInt8]) throws(StoreError) -> Void
+    ) throws(StoreError) -> JournalPosition {
+        let header = segment.header!
+        let bytes = try readDurable(segment)
+        var expected = header.firstPosition
+        var offset = JournalFrame.blockByteCount
+        var end = end
+        while offset < bytes.count, limit.map({ expected < $0 }) ?? true,
+            let frame = JournalFrame.parse(bytes.span, at: offset, seed: seed),
+            frame.generation == header.generation, frame.position == expected
+        {
+            if expected > end {
+                let start = offset + JournalFrame.headerByteCount
+                try body(expected, [UInt8](bytes[start..<start + frame.payloadByteCount]))
+                end = expected
+            }
+            expected = expected.next
+            offset += frame.byteCount
+        }
+        if let limit, expected >= limit { return end }
+        // The log ends here. A torn last group is legitimate; a good frame behind says whether this one was synced.
+        if let witness = newestFrame(in: bytes, from: offset, generation: header.generation),
+            witness.position > expected, witness.syncedThrough >= expected
+        {
+            throw .corrupted(
+                "\(segment.file.path) is damaged at byte \(offset) (group \(expected.rawValue)): newer groups "
+                    + "follow, so this is no torn end; restore the store from a backup")
+        }
+        // A segment is synced before it is left, so a later one always begins where this one ends.
+        if let limit {
+            throw .corrupted(
+                "\(segment.file.path) ends before group \(expected.rawValue), but a later segment begins "
+                    + "with \(limit.rawValue); restore the store from a backup")
+        }
+        return end
+    }
+
+    /// The newest valid frame of a generation at a block boundary from `offset` on.
+    private func newestFrame(
+        in bytes: [UInt8], from offset: Int, generation: UInt64?
+    ) -> JournalFrame? {
+        var newest: JournalFrame?
+        var offset = offset
+        while offset + JournalFrame.headerByteCount <= bytes.count {
+            if let frame = JournalFrame.parse(bytes.span, at: offset, seed: seed),
+                generation == nil || frame.generation == generation,
+                newest.map({ $0.position < frame.position }) ?? true
+            {
+                newest = frame
+            }
+            offset += JournalFrame.blockByteCount
+        }
+        return newest
+    }
+
+    /// A segment without a readable header is a spare one, unless it has groups that the log lacks.
+    private func rejectLostSegments(
+        _ segments: [JournalSegment], end: JournalPosition
+    ) throws(StoreError) {
+        for segment in segments {
+            let bytes = try segment.file.read(at: 0, count: segment.byteCount)
+            if let frame = newestFrame(in: bytes, from: JournalFrame.blockByteCount, generation: nil),
+                frame.position > end
+            {
+                throw .corrupted(
+                    "the header of \(segment.file.path) is damaged, and the segment has group "
+                        + "\(frame.position.rawValue), which is nowhere else; restore the store from a backup")
+            }
+        }
+    }
+
+    /// Reads a segment as the disk has it.
+    ///
+    /// What a killed process wrote and never synced may only be in the page cache: it is synced first. And after a
+    /// sync that failed, the cache may hold what the disk does not: so the read goes past it where it can.
+    private func readDurable(_ segment: JournalSegment) throws(StoreError) -> [UInt8] {
+        try segment.file.syncData()
+        guard
+            let direct = try? File(segment.file.path, flags: O_RDONLY | O_DIRECT),
+            let bytes = direct.readDirect(count: segment.byteCount)
+        else {
+            return try segment.file.read(at: 0, count: segment.byteCount)
+        }
+        return bytes
+    }
+
+    /// The log's end is known: old segments may be used again as checkpoints pass them.
+    private func settle(end: JournalPosition) throws(StoreError) {
+        let misfits = state.withLock { state in
+            state.active = nil
+            state.offset = 0
+            state.usedBytes = state.sealed.count * settings.segmentByteCount
+            let misfits = state.free.filter { $0.byteCount != settings.segmentByteCount }
+            state.free.removeAll { $0.byteCount != settings.segmentByteCount }
+            return misfits
+        }
+        for segment in misfits { try Directory.remove(segment.file.path) }
+        try begin(after: end)
+    }
+}
+
+extension File {
+    /// Reads the first `count` bytes of a file that was opened with O_DIRECT.
+    ///
+    /// - Returns: nil when the file system does not do that.
+    func readDirect(count: Int) -> [UInt8]? {
+        let alignment = 4_096
+        var memory: UnsafeMutableRawPointer?
+        let chunkCount = 1 << 20
+        guard unsafe posix_memalign(&memory, alignment, chunkCount) == 0, let chunk = unsafe memory
+        else { return nil }
+        defer { unsafe free(chunk) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let wanted = min(chunkCount, count - bytes.count)
+            let got = unsafe retrying {
+                unsafe pread(descriptor, chunk, wanted, off_t(bytes.count))
+            }
+            guard got == wanted else { return nil }
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: chunk, count: got))
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,266 @@
+internal import Glibc
+internal import Mailbox
+internal import Synchronization
+
+/// The journal as local files: preallocated segments, one frame per group, recycled behind checkpoints.
+final class FileJournal: Journal {
+    struct Settings {
+        var directory: String
+        var shard: UInt32
+        var segmentByteCount: Int
+        /// The store's secret: goes into every checksum.
+        var identity: UInt64
+        var faults: FaultHooks?
+    }
+
+    struct State {
+        var active: JournalSegment?
+        /// Where the next frame goes in the active segment.
+        var offset = 0
+        /// Older segments that are still needed, oldest first.
+        var sealed: [JournalSegment] = []
+        /// Segments whose groups nobody needs.
+        var free: [JournalSegment] = []
+        var end = JournalPosition.zero
+        var syncedThrough = JournalPosition.zero
+        var newestGeneration: UInt64 = 0
+        var nextFileNumber = 1
+        var usedBytes = 0
+        /// A write or sync that failed: nothing is taken any more.
+        var failure: StoreError?
+    }
+
+    let settings: Settings
+    let seed: UInt32
+    let state: Mutex<State>
+
+    private init(settings: Settings, state: consuming sending State) {
+        self.settings = settings
+        seed = checksum(settings.identity)
+        self.state = Mutex(state)
+    }
+
+    /// Makes the journal of a new store: one empty segment.
+    static func create(_ settings: Settings) throws(StoreError) -> FileJournal {
+        try Directory.make(settings.directory)
+        let journal = FileJournal(settings: settings, state: State())
+        try journal.begin(after: .zero)
+        try journal.writeFirstHeader()
+        return journal
+    }
+
+    /// A store's journal is never without a readable header: a missing one is told from an empty one.
+    private func writeFirstHeader() throws(StoreError) {
+        guard let segment = state.withLock({ $0.active }), let header = segment.header else { return }
+        try segment.file.write([JournalSegment.headerBlock(header, seed: seed)], at: 0)
+        try segment.file.syncData()
+    }
+
+    /// Opens the journal of a store that exists. `replay` then `begin` must follow before the first append.
+    static func open(_ settings: Settings) throws(StoreError) -> FileJournal {
+        let journal = FileJournal(settings: settings, state: State())
+        try journal.loadSegments()
+        return journal
+    }
+
+    var end: JournalPosition { state.withLock { $0.end } }
+
+    var payloadBytesMaximum: Int {
+        settings.segmentByteCount - JournalFrame.blockByteCount - JournalFrame.headerByteCount
+    }
+
+    var usage: JournalUsage {
+        state.withLock { state in
+            let segments = state.sealed.count + state.free.count + (state.active == nil ? 0 : 1)
+            return JournalUsage(
+                allottedBytes: segments * settings.segmentByteCount, usedBytes: state.usedBytes)
+        }
+    }
+
+    // MARK: Appending
+
+    func append(
+        _ payload: [UInt8], recordCount: Int, following expected: JournalPosition, synced: Bool
+    ) throws(StoreError) -> JournalPosition {
+        precondition(!payload.isEmpty && payload.count <= payloadBytesMaximum)
+        let frameBytes = JournalFrame.byteCount(payload: payload.count)
+        let place = try placeForFrame(byteCount: frameBytes, following: expected)
+        let frame = JournalFrame(
+            position: expected.next, generation: place.header.generation,
+            syncedThrough: place.syncedThrough, recordCount: recordCount,
+            payloadByteCount: payload.count)
+        var pieces = frame.pieces(payload: payload, seed: seed)
+        var writeOffset = place.offset
+        if place.isFirstFrame {
+            // The generation's header goes with its first frame: one write, one sync.
+            pieces.insert(JournalSegment.headerBlock(place.header, seed: seed), at: 0)
+            writeOffset = 0
+        }
+        do throws(StoreError) {
+            try settings.faults?.reach(.journalWrite)
+            try place.file.write(pieces, at: writeOffset)
+            if synced {
+                try settings.faults?.reach(.journalSync)
+                try place.file.syncData()
+            }
+        } catch {
+            // Without room nothing was promised, and the next frame overwrites what was written of this one.
+            // Any other failure ends the log: what is on disk is unknown.
+            if error.code != .storageFull { state.withLock { $0.failure = error } }
+            throw error
+        }
+        state.withLock { state in
+            state.offset = place.offset + frameBytes
+            state.end = expected.next
+            if synced { state.syncedThrough = expected.next }
+            state.usedBytes += frameBytes
+        }
+        return expected.next
+    }
+
+    private struct Place {
+        let file: File
+        let header: JournalSegment.Header
+        let offset: Int
+        let isFirstFrame: Bool
+        let syncedThrough: JournalPosition
+    }
+
+    private func placeForFrame(
+        byteCount: Int, following expected: JournalPosition
+    ) throws(StoreError) -> Place {
+        for attempt in 0... {
+            let place = try state.withLock { state throws(StoreError) -> Place? in
+                if let failure = state.failure { throw failure }
+                guard state.end == expected else {
+                    throw StoreError(
+                        code: .failed,
+                        message: "the journal ends at \(state.end.rawValue), not at \(expected.rawValue): "
+                            + "another writer has it; open the store again")
+                }
+                guard let active = state.active, let header = active.header,
+                    state.offset + byteCount <= active.byteCount
+                else { return nil }
+                return Place(
+                    file: active.file, header: header, offset: state.offset,
+                    isFirstFrame: state.offset == JournalFrame.blockByteCount,
+                    syncedThrough: state.syncedThrough)
+            }
+            if let place { return place }
+            precondition(attempt == 0, "a fresh segment has room for any group")
+            try begin(after: expected)
+        }
+    }
+
+    func sync() throws(StoreError) {
+        let (file, end) = try state.withLock { state throws(StoreError) in
+            if let failure = state.failure { throw failure }
+            return (state.active?.file, state.end)
+        }
+        do throws(StoreError) {
+            try settings.faults?.reach(.journalSync)
+            try file?.syncData()
+        } catch {
+            state.withLock { $0.failure = error }
+            throw error
+        }
+        // A segment is synced before it is left, so all through `end` is durable now.
+        state.withLock { $0.syncedThrough = max($0.syncedThrough, end) }
+    }
+
+    // MARK: Segments
+
+    /// Begins a fresh segment for the group behind `position`: every open does, and every full segment.
+    func begin(after position: JournalPosition) throws(StoreError) {
+        let mustSync = state.withLock { $0.active != nil && $0.syncedThrough < $0.end }
+        if mustSync { try sync() }
+        var segment = try takeFreeSegment()
+        state.withLock { state in
+            state.newestGeneration += 1
+            segment.header = JournalSegment.Header(
+                shard: settings.shard, segmentByteCount: settings.segmentByteCount,
+                generation: state.newestGeneration, firstPosition: position.next)
+            if let active = state.active {
+                // A segment in which nothing was written holds nothing to keep.
+                if state.offset == JournalFrame.blockByteCount {
+                    state.free.append(active)
+                } else {
+                    state.sealed.append(active)
+                }
+            }
+            state.active = segment
+            state.offset = JournalFrame.blockByteCount
+            state.end = position
+            state.syncedThrough = position
+        }
+    }
+
+    private func takeFreeSegment() throws(StoreError) -> JournalSegment {
+        if let segment = state.withLock({ $0.free.popLast() }) { return segment }
+        return try createSegment()
+    }
+
+    private func createSegment() throws(StoreError) -> JournalSegment {
+        try settings.faults?.reach(.journalSegmentCreate)
+        let number = state.withLock { state in
+            defer { state.nextFileNumber += 1 }
+            return state.nextFileNumber
+        }
+        return try JournalSegment.create(
+            "\(settings.directory)/\(Self.fileName(number))", byteCount: settings.segmentByteCount,
+            directory: settings.directory)
+    }
+
+    static func fileName(_ number: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".journal"
+    }
+
+    func prepare() throws(StoreError) {
+        let needed = state.withLock { state in
+            state.free.isEmpty && state.failure == nil
+                && state.offset > settings.segmentByteCount / 2
+        }
+        guard needed else { return }
+        let segment = try createSegment()
+        state.withLock { $0.free.append(segment) }
+    }
+
+    func truncate(through position: JournalPosition) throws(StoreError) {
+        try settings.faults?.reach(.journalTruncate)
+        let misfits = state.withLock { state -> [JournalSegment] in
+            var misfits: [JournalSegment] = []
+            // A sealed segment ends where the next one begins.
+            while let oldest = state.sealed.first {
+                let next = state.sealed.count > 1 ? state.sealed[1] : state.active
+                guard let end = next?.header?.firstPosition, end <= position.next else { break }
+                state.sealed.removeFirst()
+                // Of another size when the configuration changed since.
+                if oldest.byteCount == settings.segmentByteCount {
+                    state.free.append(oldest)
+                } else {
+                    misfits.append(oldest)
+                }
+            }
+            state.usedBytes =
+                state.sealed.count * settings.segmentByteCount
+                + state.offset - JournalFrame.blockByteCount
+            return misfits
+        }
+        for segment in misfits { try Directory.remove(segment.file.path) }
+        try trimFreeSegments()
+    }
+
+    /// Gives back the room of segments that a quiet journal does not need: two spare ones stay.
+    private func trimFreeSegments() throws(StoreError) {
+        while true {
+            let surplus = state.withLock { state -> JournalSegment? in
+                // Only what is far above the working set goes, so that a steady load keeps recycling.
+                let keep = max(2, state.sealed.count + 2)
+                return state.free.count > keep ? state.free.removeFirst() : nil
+            }
+            guard let surplus else { return }
+            try Directory.remove(surplus.file.path)
+        }
+    }
+}

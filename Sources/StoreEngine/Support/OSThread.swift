@@ -1,0 +1,42 @@
+internal import Glibc
+internal import Mailbox
+
+/// An operating system thread that is joined exactly once.
+///
+/// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift task's thread.
+// `handle` is written once before the object is shared, and read by the one who joins: Sendable.
+final class OSThread: @unchecked Sendable {
+    private var handle = pthread_t()
+
+    private final class Start {
+        let name: String
+        let body: () -> Void
+        init(name: String, body: @escaping () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// - Parameter name: shown by `top -H`; 15 bytes are kept.
+    /// - Throws: `failed` when the system has no thread to give.
+    init(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {
+        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+        let code = unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
+                start.body()
+                return nil
+            }, start.toOpaque())
+        guard code == 0 else {
+            unsafe start.release()
+            throw .system("starting a thread", code: code)
+        }
+    }
+
+    /// Waits for the thread's end. Called once.
+    func join() {
+        unsafe pthread_join(handle, nil)
+    }
+}
