@@ -12,7 +12,7 @@
 /// truncated file has to be found before. It is not simply one that ends before its last page: a
 /// page that a transaction took at the end and gave up again is never written, and sound files
 /// are short by such pages all the time. Hence every page that a short file lacks must be free.
-struct DataFile: ~Copyable {
+package struct DataFile: ~Copyable {
     /// One meta page's fields that matter here.
     struct Meta {
         let pageBytes: Int
@@ -49,7 +49,7 @@ struct DataFile: ~Copyable {
     /// Throws unless the directory's data file is new, or has every page that it needs.
     ///
     /// What the pages hold is not looked at, but for the list of the free ones.
-    static func check(directory: String) throws(LMDBError) {
+    package static func check(directory: String) throws(LMDBError) {
         guard let file = try DataFile(path: "\(directory)/data.mdb") else { return }
         guard file.byteCount > 0 else { return }
         let first = try file.meta(at: 0)
@@ -109,6 +109,15 @@ struct DataFile: ~Copyable {
 
     static func damaged(_ message: String) -> LMDBError {
         LMDBError(code: .corrupted, operation: "pread", message: message)
+    }
+
+    /// Whether the file's file system has so little room that it may have cut a write short.
+    static func isFileSystemFull(_ descriptor: CInt) -> Bool {
+        var status = statvfs()
+        guard unsafe fstatvfs(descriptor, &status) == 0 else { return false }
+        let available = Int(clamping: status.f_bavail)
+            .multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
+        return !available.overflow && available.partialValue < 1 << 20
     }
 
     /// Makes a file's or a directory's contents durable.

@@ -1,6 +1,14 @@
 import CLMDB
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 extension Environment {
     /// Runs `body` in a write transaction, on the writer's thread, and commits what it did; if it
     /// throws, nothing of it happened. When this returns, the changes are durable and every later
@@ -21,7 +29,7 @@ extension Environment {
             result = try body(&transaction)
         } catch {
             abortWrite(transaction)
-            throw error
+            throw classified(error)
         }
         try commitWrite(transaction)
         return result
@@ -59,11 +67,29 @@ extension Environment {
         let result = unsafe mdb_txn_commit(transaction.handle)
         endWrite(openedDatabases: transaction.opensDatabases)
         guard result != MDB_SUCCESS else { return }
-        let failure = failure(result, "mdb_txn_commit")
+        let failure = classified(failure(result, "mdb_txn_commit"))
         if !Self.isHarmless(failure.code) {
             poison.withLock { $0 = $0 ?? failure }
         }
         throw failure
+    }
+
+    /// Tells a full file system from a failing device: when the file system takes only a part of a
+    /// write, 0.9.24 answers EIO for it, in a commit or in a change that had to spill pages.
+    @usableFromInline
+    func classified(_ error: LMDBError) -> LMDBError {
+        let quotaExceeded = LMDBError.Code(rawValue: EDQUOT)
+        guard error.code == quotaExceeded || (error.code == .ioError && isFileSystemFull()) else {
+            return error
+        }
+        return LMDBError(
+            code: .noSpace, operation: error.operation, message: "was \(error.code.rawValue)")
+    }
+
+    private func isFileSystemFull() -> Bool {
+        var descriptor: CInt = -1
+        guard unsafe mdb_env_get_fd(handle, &descriptor) == MDB_SUCCESS else { return false }
+        return DataFile.isFileSystemFull(descriptor)
     }
 
     /// Whether a commit that failed like this was refused before it could leave the file in doubt.
