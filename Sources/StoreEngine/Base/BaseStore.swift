@@ -38,12 +38,12 @@ final class BaseStore: Sendable {
                     readersMaximum: configuration.readersMaximum, databasesMaximum: 8))
             do throws(LMDBError) {
                 environment.adoptWriterThread()
-                let trees = try environment.write { transaction throws(LMDBError) in
+                let trees = try environment.write { (transaction: inout WriteTransaction) throws(LMDBError) in
                     Trees(
-                        messages: try openTree(transaction, 0, create: create),
-                        producers: try openTree(transaction, 1, create: create),
-                        waiting: try openTree(transaction, 2, create: create),
-                        meta: try openTree(transaction, 3, create: create))
+                        messages: try openTree(&transaction, 0, create: create),
+                        producers: try openTree(&transaction, 1, create: create),
+                        waiting: try openTree(&transaction, 2, create: create),
+                        meta: try openTree(&transaction, 3, create: create))
                 }
                 return BaseStore(environment: environment, trees: trees)
             } catch {
@@ -54,7 +54,7 @@ final class BaseStore: Sendable {
     }
 
     private static func openTree(
-        _ transaction: borrowing WriteTransaction, _ ordinal: Int, create: Bool
+        _ transaction: inout WriteTransaction, _ ordinal: Int, create: Bool
     ) throws(LMDBError) -> Database {
         let name = names[ordinal]
         let database: Database
@@ -93,7 +93,7 @@ final class BaseStore: Sendable {
 
     /// Writes the position, in the transaction that completes a checkpoint.
     func putPosition(
-        _ position: JournalPosition, _ transaction: borrowing WriteTransaction
+        _ position: JournalPosition, _ transaction: inout WriteTransaction
     ) throws(LMDBError) {
         var record = BaseRecord.begin()
         record.appendLittleEndian(position.rawValue)
@@ -122,7 +122,7 @@ final class BaseStore: Sendable {
         var beyond = producer
         beyond.append(contentsOf: [0xFF, 0xFF, 0xFF, 0xFF])
         return try transaction.withCursor(in: trees.producers) {
-            (cursor: inout Cursor) throws(LMDBError) -> ClientSequence in
+            (cursor: inout ReadCursor) throws(LMDBError) -> ClientSequence in
             // Block 2^32 − 1 does not exist: the last block is in front of this place.
             let isBeyond = try cursor.seek(to: beyond.span)
             let found = isBeyond ? try cursor.previous() : try cursor.last()

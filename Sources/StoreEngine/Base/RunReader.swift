@@ -3,16 +3,17 @@ internal import Mailbox
 
 /// Gathers one answer's messages: those of the data file copied into one buffer, those of tails shared.
 struct PageBuilder {
-    private(set) var batch = MessageBatch()
+    var batch = MessageBatch()
     /// What the limits still allow.
     private var messagesLeft: Int
     private var bytesLeft: Int
     /// A limit was reached with messages left over.
     private(set) var isFull = false
 
-    init(limit: PageLimit, configuration: StoreConfiguration) {
-        messagesLeft = min(limit.messages, configuration.pageMessagesMaximum)
-        bytesLeft = min(limit.bytes, configuration.pageBytesMaximum)
+    /// - Parameter limit: within the store's own limits.
+    init(limit: PageLimit) {
+        messagesLeft = limit.messages
+        bytesLeft = limit.bytes
     }
 
     var count: Int { batch.count }
@@ -74,25 +75,25 @@ extension BaseStore {
         var buffer: [UInt8] = []
         var bodyBytes = 0
         let messages = trees.messages
-        try transaction.withCursor(in: messages) { (cursor: inout Cursor) throws(LMDBError) in
+        try transaction.withCursor(in: messages) { (cursor: inout ReadCursor) throws(LMDBError) in
             guard try seekRun(containing: from, prefix, &cursor) else { return }
             buffer.reserveCapacity(min(8_192, 160 * min(page.room, Int(through - from) + 1)))
             while expected <= UInt64(through), !page.isFull {
                 guard let first = BaseKey.firstSequence(cursor.key, prefix: prefix) else { return }
                 let header = try RunRecord.header(cursor.value, key: cursor.key, first: first)
                 guard UInt64(first) <= expected, UInt64(header.last) >= expected else { return }
-                let value = cursor.value
                 if UInt64(first) == expected, header.last <= through,
                     page.admitsAll(count: header.count, bodyBytes: header.bodyBytes)
                 {
                     buffer.append(
-                        copying: value.extracting(RunRecord.headerByteCount..<value.count))
+                        copying: cursor.value.extracting(
+                            RunRecord.headerByteCount..<cursor.value.count))
                     page.take(count: header.count, bodyBytes: header.bodyBytes)
                     bodyBytes += header.bodyBytes
                     expected = UInt64(header.last) + 1
                 } else {
                     try Self.copyPart(
-                        of: value, from: &expected, through: through, to: &buffer,
+                        of: cursor.value, from: &expected, through: through, to: &buffer,
                         bodyBytes: &bodyBytes, page: &page)
                 }
                 if expected > UInt64(through) || page.isFull { return }
@@ -106,8 +107,8 @@ extension BaseStore {
     /// Places the cursor on the run that may contain `sequence`.
     ///
     /// The head's key is behind all runs, so the place behind the run wanted is always in the mailbox's stretch.
-    func seekRun(
-        containing sequence: SequenceNumber, _ prefix: [UInt8], _ cursor: inout Cursor
+    func seekRun<Access>(
+        containing sequence: SequenceNumber, _ prefix: [UInt8], _ cursor: inout TreeCursor<Access>
     ) throws(LMDBError) -> Bool {
         let behind =
             sequence == .max

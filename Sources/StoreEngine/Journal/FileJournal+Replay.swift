@@ -143,7 +143,7 @@ extension FileJournal {
     private func readDurable(_ segment: JournalSegment) throws(StoreError) -> [UInt8] {
         try segment.file.syncData()
         guard
-            let direct = try? File(segment.file.path, flags: O_RDONLY | O_DIRECT),
+            let direct = try? File(segment.file.path, flags: O_RDONLY | File.direct),
             let bytes = direct.readDirect(count: segment.byteCount)
         else {
             return try segment.file.read(at: 0, count: segment.byteCount)
@@ -167,6 +167,13 @@ extension FileJournal {
 }
 
 extension File {
+    /// `O_DIRECT` of open(2), which the C library hides from Swift.
+    #if arch(x86_64) || arch(i386)
+        static let direct: CInt = 0o40000
+    #else
+        static let direct: CInt = 0o200000
+    #endif
+
     /// Reads the first `count` bytes of a file that was opened with O_DIRECT.
     ///
     /// - Returns: nil when the file system does not do that.
@@ -181,7 +188,7 @@ extension File {
         bytes.reserveCapacity(count)
         while bytes.count < count {
             let wanted = min(chunkCount, count - bytes.count)
-            let got = unsafe retrying {
+            let got = retrying {
                 unsafe pread(descriptor, chunk, wanted, off_t(bytes.count))
             }
             guard got == wanted else { return nil }

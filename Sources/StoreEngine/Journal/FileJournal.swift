@@ -129,7 +129,8 @@ final class FileJournal: Journal {
     private func placeForFrame(
         byteCount: Int, following expected: JournalPosition
     ) throws(StoreError) -> Place {
-        for attempt in 0... {
+        var attempt = 0
+        while true {
             let place = try state.withLock { state throws(StoreError) -> Place? in
                 if let failure = state.failure { throw failure }
                 guard state.end == expected else {
@@ -148,6 +149,7 @@ final class FileJournal: Journal {
             }
             if let place { return place }
             precondition(attempt == 0, "a fresh segment has room for any group")
+            attempt += 1
             try begin(after: expected)
         }
     }

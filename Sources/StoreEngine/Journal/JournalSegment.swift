@@ -86,7 +86,7 @@ struct JournalSegment {
             return JournalSegment(file: file, byteCount: byteCount, header: nil)
         } catch {
             // A half-made segment must not be taken for one at the next open.
-            unlink(path)
+            unsafe unlink(path)
             throw error
         }
     }

@@ -14,7 +14,7 @@ enum Directory {
 
     /// `mkdir(2)`; nothing happens when the directory is there.
     static func make(_ path: String) throws(StoreError) {
-        if mkdir(path, 0o750) != 0 && errno != EEXIST {
+        if unsafe mkdir(path, 0o750) != 0 && errno != EEXIST {
             throw .system("making the directory \(path)", code: errno)
         }
         guard kind(path) == .directory else {
@@ -45,7 +45,7 @@ enum Directory {
 
     /// `rename(2)`, then the directory's sync.
     static func rename(_ from: String, to: String, in directory: String) throws(StoreError) {
-        guard Glibc.rename("\(directory)/\(from)", "\(directory)/\(to)") == 0 else {
+        guard unsafe Glibc.rename("\(directory)/\(from)", "\(directory)/\(to)") == 0 else {
             throw .system("renaming \(directory)/\(from)", code: errno)
         }
         try sync(directory)
@@ -55,9 +55,9 @@ enum Directory {
     static func remove(_ path: String) throws(StoreError) {
         if kind(path) == .directory {
             for name in try list(path) { try remove("\(path)/\(name)") }
-            guard rmdir(path) == 0 else { throw .system("removing \(path)", code: errno) }
+            guard unsafe rmdir(path) == 0 else { throw .system("removing \(path)", code: errno) }
         } else {
-            guard unlink(path) == 0 || errno == ENOENT else {
+            guard unsafe unlink(path) == 0 || errno == ENOENT else {
                 throw .system("removing \(path)", code: errno)
             }
         }

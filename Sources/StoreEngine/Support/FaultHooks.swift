@@ -18,14 +18,27 @@ package enum FaultPoint: String, Sendable, CaseIterable {
     case manifestWrite
 }
 
-/// Called at each fault point; throwing makes the operation fail there.
+/// Asked at each fault point; an error that it answers is what the operation fails with there.
 ///
 /// An injected `StoreError(code: .failed)` stands for a failed sync or a crash: the shard stops for good and
 /// writes nothing more. Any other code stands for an error that passes.
 package struct FaultHooks: Sendable {
-    package let reach: @Sendable (FaultPoint) throws(StoreError) -> Void
+    private let fault: @Sendable (FaultPoint) -> StoreError?
 
-    package init(_ reach: @escaping @Sendable (FaultPoint) throws(StoreError) -> Void) {
-        self.reach = reach
+    package init(_ fault: @escaping @Sendable (FaultPoint) -> StoreError?) {
+        self.fault = fault
     }
+
+    func reach(_ point: FaultPoint) throws(StoreError) {
+        if let error = fault(point) { throw error }
+    }
+
+    /// A point behind a durable write: only a crash can come in between, never an error that passes.
+    func crash(at point: FaultPoint) throws(StoreError) {
+        if let error = fault(point) {
+            throw StoreError(code: .failed, message: error.message, cause: error)
+        }
+    }
+
+    func error(at point: FaultPoint) -> StoreError? { fault(point) }
 }

@@ -10,7 +10,7 @@ final class File: Sendable {
 
     /// `open(2)` with O_CLOEXEC.
     init(_ path: String, flags: CInt, mode: mode_t = 0o640) throws(StoreError) {
-        let descriptor = unsafe retrying { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
+        let descriptor = retrying { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
         guard descriptor >= 0 else { throw .system("opening \(path)", code: errno) }
         self.descriptor = descriptor
         self.path = path
@@ -34,7 +34,7 @@ final class File: Sendable {
     /// One `pwritev(2)` of what lies behind the first `skipped` bytes.
     @unsafe
     private func writeSome(_ pieces: [[UInt8]], skipping skipped: Int, at offset: Int) -> Int {
-        var vectors: [iovec] = []
+        var vectors: [iovec] = unsafe []
         unsafe vectors.reserveCapacity(pieces.count)
         var toSkip = skipped
         for piece in pieces {
@@ -52,8 +52,8 @@ final class File: Sendable {
                         iov_len: bytes.count - skip))
             }
         }
-        return unsafe withExtendedLifetime(pieces) {
-            unsafe retrying { unsafe pwritev(descriptor, vectors, CInt(vectors.count), off_t(offset)) }
+        return withExtendedLifetime(pieces) {
+            retrying { unsafe pwritev(descriptor, vectors, CInt(vectors.count), off_t(offset)) }
         }
     }
 
@@ -63,7 +63,7 @@ final class File: Sendable {
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = 0
             while filled < count {
-                let got = unsafe retrying {
+                let got = retrying {
                     unsafe pread(
                         descriptor, buffer.baseAddress! + filled, count - filled,
                         off_t(offset + filled))

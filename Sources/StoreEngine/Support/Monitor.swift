@@ -16,7 +16,7 @@ final class Monitor<State>: @unchecked Sendable {
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
-        var attributes = unsafe pthread_condattr_t()
+        var attributes = pthread_condattr_t()
         unsafe pthread_condattr_init(&attributes)
         unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         unsafe pthread_cond_init(condition, &attributes)
@@ -47,6 +47,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Waits until `body` answers something, looking anew whenever the state was changed.
+    @discardableResult
     func wait<Result>(_ body: (inout State) -> Result?) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
@@ -57,6 +58,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// The same, for at most so many milliseconds; nil when they passed.
+    @discardableResult
     func wait<Result>(milliseconds: Int, _ body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)

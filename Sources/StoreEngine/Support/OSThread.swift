@@ -1,6 +1,9 @@
 internal import Glibc
 internal import Mailbox
 
+/// Lets other threads run first.
+func yieldThread() { sched_yield() }
+
 /// An operating system thread that is joined exactly once.
 ///
 /// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift task's thread.
@@ -9,23 +12,17 @@ final class OSThread: @unchecked Sendable {
     private var handle = pthread_t()
 
     private final class Start {
-        let name: String
         let body: () -> Void
-        init(name: String, body: @escaping () -> Void) {
-            self.name = name
-            self.body = body
-        }
+        init(body: @escaping () -> Void) { self.body = body }
     }
 
-    /// - Parameter name: shown by `top -H`; 15 bytes are kept.
     /// - Throws: `failed` when the system has no thread to give.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {
-        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+    init(_ body: @escaping @Sendable () -> Void) throws(StoreError) {
+        let start = unsafe Unmanaged.passRetained(Start(body: body))
         let code = unsafe pthread_create(
             &handle, nil,
             { argument in
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-                unsafe pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
                 start.body()
                 return nil
             }, start.toOpaque())
@@ -37,6 +34,6 @@ final class OSThread: @unchecked Sendable {
 
     /// Waits for the thread's end. Called once.
     func join() {
-        unsafe pthread_join(handle, nil)
+        pthread_join(handle, nil)
     }
 }

@@ -65,11 +65,9 @@ struct MailboxKey: Hashable, Sendable {
         unsafe word2 = UInt64(bigEndian: buffer.load(fromByteOffset: 16, as: UInt64.self))
         unsafe word3 = UInt64(bigEndian: buffer.load(fromByteOffset: 24, as: UInt64.self))
         self.count = UInt8(count)
-        if count > Self.inlineCount {
-            unsafe rest = [UInt8](buffer[Self.inlineCount..<count])
-        } else {
-            rest = []
-        }
+        let rest =
+            count > Self.inlineCount ? unsafe [UInt8](buffer[Self.inlineCount..<count]) : []
+        self.rest = rest
         let receiverCount = 1 + Int(word0 >> 56)
         receiverHash = unsafe checksum(
             Span(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<receiverCount])),

@@ -1,0 +1,290 @@
+internal import LMDB
+internal import Mailbox
+internal import Synchronization
+
+extension Shard {
+    /// The checkpoint thread: checkpoints when a threshold is passed or some time went by, and does what is asked.
+    func checkpointLoop() {
+        let interval = configuration.checkpointIntervalMilliseconds
+        while true {
+            let isRetrying = condition.withLock { $0.full != nil }
+            let task = control.wait(milliseconds: isRetrying ? min(interval, 1_000) : interval) {
+                control -> MaintenanceTask?? in
+                if control.hasStopped { return .some(nil) }
+                if !control.tasks.isEmpty { return .some(control.tasks.removeFirst()) }
+                return control.wantsCheckpoint || control.isClosing ? .some(nil) : nil
+            }
+            let (hasStopped, isClosing) = control.withLock { ($0.hasStopped, $0.isClosing) }
+            if hasStopped { break }
+            if case .some(.some(let task)) = task {
+                task.run()
+            } else if isClosing {
+                break
+            } else {
+                // An error is kept in `condition`, and counted; the next turn tries again.
+                _ = try? checkpoint()
+            }
+        }
+        let left = control.change { control in
+            control.hasStopped = true
+            defer { control.tasks = [] }
+            return control.tasks
+        }
+        for task in left { task.refuse(.closed()) }
+    }
+
+    /// Writes everything durable into the data file, and truncates the journal behind it.
+    ///
+    /// On the checkpoint thread. Beside live traffic: the table is locked for one step's snapshots at a time.
+    func checkpoint() throws(StoreError) {
+        control.withLock { control in
+            control.wantsCheckpoint = false
+            control.isCheckpointing = true
+        }
+        var failed: StoreError?
+        do throws(StoreError) {
+            if let failure { throw failure }
+            try configuration.faults?.reach(.checkpointBegin)
+            try writeCheckpoint()
+            try refuseEarly()
+        } catch {
+            failed = error
+            counters.withLock { $0.checkpointFailures += 1 }
+            if error.code == .storageFull {
+                condition.withLock { $0.full = error }
+            } else if error.code == .failed || error.code == .corrupted {
+                fail(error)
+            }
+        }
+        if failed == nil { condition.withLock { $0.full = nil } }
+        let usage = try? base.environment.statistics
+        control.change { control in
+            control.isCheckpointing = false
+            control.attempts += 1
+            guard let usage else { return }
+            control.base = BaseUsage(usedBytes: usage.usedBytes, mapBytes: usage.mapBytes)
+        }
+        evictIdle()
+        if let failed { throw failed }
+    }
+
+    /// Appends stop before the file is quite full: deletions need room, too.
+    private func refuseEarly() throws(StoreError) {
+        let usage = try onBase { () throws(LMDBError) in try base.environment.statistics }
+        let liveBytes = usage.usedBytes - (usage.freePages ?? 0) * usage.pageBytes
+        guard liveBytes > configuration.mapBytesMaximum / 10 * 9 else { return }
+        throw StoreError(
+            code: .storageFull,
+            message: "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) bytes; "
+                + "acknowledge and compact, or raise mapBytesMaximum")
+    }
+
+    private func writeCheckpoint() throws(StoreError) {
+        // Only what is durable may reach the data file, whatever the durability of appends.
+        if configuration.durability != .commit { try journal.sync() }
+        let (position, numbers) = table.withLock { table in
+            let numbers = table.dirty
+            table.dirty = []
+            return (table.publishedPosition, numbers)
+        }
+        if numbers.isEmpty, control.withLock({ $0.writtenPosition }) == position { return }
+        var pending = sorted(numbers)[...]
+        do throws(StoreError) {
+            repeat {
+                try journal.prepare()
+                pending = try writeStep(pending, completing: position)
+            } while !pending.isEmpty
+        } catch {
+            // What was not written is still to be written.
+            table.withLock { table in
+                for item in pending where table[item.number].isDirty {
+                    table.dirty.append(Int32(item.number))
+                }
+            }
+            throw error
+        }
+        control.withLock { $0.writtenPosition = position }
+        try configuration.faults?.reach(.checkpointBeforeTruncate)
+        try journal.truncate(through: position)
+        table.withLock { $0.releaseGroups(through: position) }
+        counters.withLock { $0.checkpoints += 1 }
+    }
+
+    private struct Item {
+        let key: MailboxKey
+        let number: Int
+    }
+
+    /// The changed mailboxes in the order of their keys.
+    private func sorted(_ numbers: [Int32]) -> [Item] {
+        var items: [Item] = []
+        items.reserveCapacity(numbers.count)
+        var start = 0
+        while start < numbers.count {
+            let end = min(start + 2_048, numbers.count)
+            table.withLock { table in
+                for number in numbers[start..<end] {
+                    items.append(Item(key: table[Int(number)].key, number: Int(number)))
+                }
+            }
+            start = end
+        }
+        items.sort { $0.key < $1.key }
+        return items
+    }
+
+    /// Small steps leave the disk to the journal; under pressure larger ones get more done.
+    private var stepMailboxes: Int {
+        let isPressed = table.withLock {
+            $0.tailBytes > configuration.tailBytesMaximum / 4 * 3
+        }
+        return isPressed ? 8_192 : 1_024
+    }
+
+    private static let stepBytes = 8 << 20
+
+    /// Writes the next mailboxes in one transaction; the last of them comes with the log position.
+    ///
+    /// - Returns: those that are left.
+    private func writeStep(
+        _ pending: ArraySlice<Item>, completing position: JournalPosition
+    ) throws(StoreError) -> ArraySlice<Item> {
+        let limit = stepMailboxes
+        var left = pending
+        let snapshots = table.withLock { table in
+            var snapshots: [MailboxSnapshot] = []
+            var bytes = 0
+            while let item = left.first, snapshots.count < limit, bytes < Self.stepBytes {
+                let snapshot = MailboxSnapshot(
+                    table[item.number], number: item.number, table: table, bytes: Self.stepBytes)
+                bytes += snapshot.tail.reduce(0) { $0 + $1.payload.count / 16 + 64 }
+                snapshots.append(snapshot)
+                guard snapshot.isWhole else { break }
+                table.markClean(item.number)
+                left = left.dropFirst()
+            }
+            return snapshots
+        }
+        do throws(StoreError) {
+            let outcomes = try write(snapshots, completing: left.isEmpty ? position : nil)
+            finish(outcomes)
+        } catch {
+            table.withLock { table in
+                for snapshot in snapshots where snapshot.isWhole { table.markDirty(snapshot.number) }
+            }
+            throw error
+        }
+        return left
+    }
+
+    private func write(
+        _ snapshots: [MailboxSnapshot], completing position: JournalPosition?
+    ) throws(StoreError) -> [MailboxOutcome] {
+        let writer = BaseWriter(
+            base: base, retention: configuration.retention, now: configuration.clock.now())
+        return try writingBase(
+            before: position == nil
+                ? [.checkpointBeforeCommit] : [.checkpointBeforeCommit, .checkpointBeforePosition],
+            after: .checkpointAfterCommit
+        ) { (transaction: inout WriteTransaction) throws(LMDBError) in
+            let outcomes = try writer.write(snapshots, &transaction)
+            if let position { try base.putPosition(position, &transaction) }
+            return outcomes
+        }
+    }
+
+    /// Runs a write transaction, in a larger map when the file needs it.
+    ///
+    /// - Parameters:
+    ///   - before: fault points in front of the commit.
+    ///   - after: the fault point behind it.
+    func writingBase<Result>(
+        before: [FaultPoint], after: FaultPoint,
+        _ body: (inout WriteTransaction) throws(LMDBError) -> Result
+    ) throws(StoreError) -> Result {
+        while true {
+            var injected: StoreError?
+            let result: Result
+            do throws(LMDBError) {
+                result = try base.environment.write {
+                    (transaction: inout WriteTransaction) throws(LMDBError) -> Result in
+                    let result = try body(&transaction)
+                    for point in before {
+                        injected = configuration.faults?.error(at: point)
+                        if injected != nil { throw .corrupted("injected") }
+                    }
+                    return result
+                }
+            } catch {
+                if let injected { throw injected }
+                if error.code == .mapFull, try growMap() { continue }
+                throw StoreError(error)
+            }
+            try configuration.faults?.crash(at: after)
+            return result
+        }
+    }
+
+    /// Doubles the data file's address space.
+    ///
+    /// - Returns: false when it is at its maximum.
+    private func growMap() throws(StoreError) -> Bool {
+        let current = try onBase { () throws(LMDBError) in try base.environment.statistics.mapBytes }
+        guard current < configuration.mapBytesMaximum else { return false }
+        let larger = min(current * 2, configuration.mapBytesMaximum)
+        try onBase { () throws(LMDBError) in try base.environment.growMap(to: larger) }
+        return true
+    }
+
+    /// The step is in the data file: tails that it holds leave memory.
+    private func finish(_ outcomes: [MailboxOutcome]) {
+        table.withLock { table in
+            for outcome in outcomes { table.apply(outcome) }
+        }
+        counters.withLock { counters in
+            for outcome in outcomes {
+                counters.checkpointedMessages += UInt64(outcome.writtenMessages)
+                counters.neverCheckpointedMessages += UInt64(outcome.skippedMessages)
+                guard outcome.removedMessages > 0 else { continue }
+                counters.removal.mailboxesCompacted += 1
+                counters.removal.messagesRemoved += outcome.removedMessages
+                counters.removal.bodyBytesRemoved += outcome.removedBodyBytes
+            }
+        }
+    }
+
+    /// Lets heads go that nobody uses; skipped when appends have the turn, since they do it, too.
+    private func evictIdle() {
+        let limit = configuration.headCacheMaximum
+        var hasMore = true
+        while hasMore {
+            hasMore =
+                turn.withLockIfAvailable { _ in
+                    table.withLock { $0.evict(downTo: limit, atMost: 4_096) }
+                } ?? false
+        }
+    }
+}
+
+extension MailboxTable {
+    /// Takes over what the data file now holds of a mailbox.
+    mutating func apply(_ outcome: MailboxOutcome) {
+        let number = outcome.number
+        let moved = Int(outcome.max - self[number].baseMax)
+        self[number].tail.removeFirst(moved)
+        self[number].baseMax = outcome.max
+        self[number].floor = max(self[number].floor, outcome.floor)
+        self[number].bodyBytes -= outcome.removedBodyBytes
+        self[number].isInBase = true
+        self[number].isWaitingInBase = outcome.isWaiting
+        for place in self[number].producers.indices {
+            let written = self[number].producers[place].recent.prefix { $0.sequence <= outcome.max }
+            self[number].producers[place].recent.removeFirst(written.count)
+        }
+        if self[number].tail.isEmpty {
+            // Not even an empty array's room: mailboxes that are quiet cost only their head.
+            self[number].tail = []
+        }
+        if self[number].isClean { queueForEviction(number) }
+    }
+}

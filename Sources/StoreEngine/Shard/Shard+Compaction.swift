@@ -1,0 +1,135 @@
+internal import LMDB
+internal import Mailbox
+internal import Synchronization
+
+extension Shard {
+    /// Applies a retention policy to every mailbox of the data file, in small transactions.
+    ///
+    /// On the checkpoint thread, behind a checkpoint: it acts on acknowledgements that the data file has, so durable
+    /// ones.
+    func compact(_ policy: RetentionPolicy) throws(StoreError) -> CompactionReport {
+        if let failure { throw failure }
+        let before = counters.withLock { $0.removal }
+        try checkpoint()
+        var examined = 0
+        var after: [UInt8]? = BaseStore.markerKey
+        while let start = after {
+            let page = try heads(after: start, limit: 1_024)
+            try compact(page.heads, policy)
+            examined += page.heads.count
+            after = page.next
+            // Appends that wait for memory need a checkpoint more than this one's next step.
+            let isPressed = control.withLock { $0.wantsCheckpoint }
+            if isPressed { try checkpoint() }
+        }
+        let removal = counters.withLock { $0.removal }
+        return CompactionReport(
+            mailboxesExamined: examined,
+            mailboxesCompacted: removal.mailboxesCompacted - before.mailboxesCompacted,
+            messagesRemoved: removal.messagesRemoved - before.messagesRemoved,
+            bodyBytesRemoved: removal.bodyBytesRemoved - before.bodyBytesRemoved)
+    }
+
+    private struct HeadPage {
+        var heads: [(prefix: [UInt8], head: Head)] = []
+        var next: [UInt8]?
+    }
+
+    /// The data file's heads behind a key, in the order of keys.
+    private func heads(after start: [UInt8], limit: Int) throws(StoreError) -> HeadPage {
+        try onBase { () throws(LMDBError) in
+            try base.environment.read { transaction throws(LMDBError) in
+                var page = HeadPage()
+                try base.forEachHead(from: start, transaction) { prefix, head throws(LMDBError) in
+                    if prefix == start { return true }
+                    page.heads.append((prefix, head))
+                    if page.heads.count < limit { return true }
+                    page.next = prefix
+                    return false
+                }
+                return page
+            }
+        }
+    }
+
+    private func compact(
+        _ heads: [(prefix: [UInt8], head: Head)], _ policy: RetentionPolicy
+    ) throws(StoreError) {
+        let candidates = heads.filter { $0.head.acknowledged > $0.head.floor }
+        guard !candidates.isEmpty else { return }
+        let writer = BaseWriter(base: base, retention: policy, now: configuration.clock.now())
+        let trimmed = try writingBase(
+            before: [.compactionBeforeCommit], after: .compactionAfterCommit
+        ) { (transaction: inout WriteTransaction) throws(LMDBError) in
+            try writer.trimHeads(candidates, &transaction)
+        }
+        table.withLock { table in
+            for item in trimmed {
+                guard let key = MailboxKey(bytes: item.prefix.span), let number = table.find(key)
+                else { continue }
+                table[number].floor = max(table[number].floor, item.floor)
+                table[number].bodyBytes -= item.removed.bodyBytes
+            }
+        }
+        counters.withLock { counters in
+            for item in trimmed {
+                counters.removal.mailboxesCompacted += 1
+                counters.removal.messagesRemoved += item.removed.messages
+                counters.removal.bodyBytesRemoved += item.removed.bodyBytes
+            }
+        }
+    }
+}
+
+extension BaseWriter {
+    struct TrimmedHead {
+        let prefix: [UInt8]
+        let floor: SequenceNumber
+        let removed: Removed
+    }
+
+    /// Trims mailboxes as far as the policy allows, by what the data file itself says is acknowledged.
+    func trimHeads(
+        _ heads: [(prefix: [UInt8], head: Head)], _ transaction: inout WriteTransaction
+    ) throws(LMDBError) -> [TrimmedHead] {
+        try transaction.withWriteCursor(in: base.trees.messages) {
+            (cursor: inout WriteCursor) throws(LMDBError) in
+            var trimmed: [TrimmedHead] = []
+            for (prefix, head) in heads {
+                guard let key = MailboxKey(bytes: prefix.span) else {
+                    throw .corrupted("a head has a key that is no mailbox's")
+                }
+                let floor = try floor(
+                    MailboxSnapshot(key: key, head: head), prefix, &cursor)
+                guard floor > head.floor else { continue }
+                let removed = try trim(prefix, through: floor, &cursor)
+                var head = head
+                head.floor = floor
+                head.bodyBytes -= removed.bodyBytes
+                let headKey = BaseKey.head(prefix)
+                try cursor.put(
+                    key: headKey.span, value: HeadRecord.encode(head, key: headKey).span)
+                trimmed.append(TrimmedHead(prefix: prefix, floor: floor, removed: removed))
+            }
+            return trimmed
+        }
+    }
+}
+
+extension MailboxSnapshot {
+    /// A mailbox as the data file has it, without anything new.
+    init(key: MailboxKey, head: Head) {
+        number = -1
+        self.key = key
+        max = head.max
+        acknowledged = head.acknowledged
+        floor = head.floor
+        newestTimestamp = head.newestTimestampMilliseconds
+        baseMax = head.max
+        isInBase = true
+        isWaitingInBase = head.max > head.acknowledged
+        tail = []
+        producers = []
+        isWhole = true
+    }
+}

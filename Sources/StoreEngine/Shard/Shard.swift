@@ -1,0 +1,157 @@
+internal import Mailbox
+internal import Synchronization
+
+/// One journal, one mailbox table, one data file, one commit turn and one checkpoint thread.
+///
+/// ```
+///  append ─▶ queue ─▶ commit turn: allocate, encode ─▶ journal (write, sync)
+///                            │ durable
+///                            ▼
+///                     mailbox table: heads and tails ─▶ callers resume, watchers wake
+///                            │ at half the tail budget, or after some time
+///                            ▼
+///                     checkpoint thread ─▶ data file ─▶ journal truncated behind it
+/// ```
+/// Locks, in the order in which they may be nested: `turn`, `table`. `control`, `condition` and the queue's are
+/// never held while another is taken.
+final class Shard: Sendable {
+    let ordinal: Int
+    let directory: String
+    let configuration: StoreConfiguration
+    let journal: any Journal
+    let base: BaseStore
+    let queue: SubmissionQueue
+    /// The mailboxes in memory. Held for microseconds; never across a system call.
+    let table = Mutex(MailboxTable())
+    /// Who holds it commits groups: the commit thread, or a blocking caller that found it free.
+    let turn = Mutex(CommitTurn())
+    /// What the checkpoint thread is asked to do, and what it did.
+    let control = Monitor(CheckpointControl())
+    let condition = Mutex(Condition())
+    let counters = Mutex(ShardCounters())
+    let watchers = WatchRegistry()
+    private let threads = Mutex<[OSThread]>([])
+    /// A group's payload stays within this, but for a single request that is larger.
+    let groupBytesMaximum: Int
+
+    /// Whether the shard still takes appends.
+    struct Condition {
+        /// A write or sync failed, or the store was abandoned: no more writes until it is opened again.
+        var failure: StoreError?
+        /// The last checkpoint found no room: no appends until one does.
+        var full: StoreError?
+    }
+
+    /// What the holder of the commit turn keeps between groups.
+    struct CommitTurn {
+        /// Places of a group's mailboxes in the table; kept for its capacity.
+        var places: [Int] = []
+        var allocations: [GroupBuilder.Allocation] = []
+        var acknowledgements: [Int32] = []
+    }
+
+    init(
+        ordinal: Int, directory: String, configuration: StoreConfiguration, journal: any Journal,
+        base: BaseStore
+    ) {
+        self.ordinal = ordinal
+        self.directory = directory
+        self.configuration = configuration
+        self.journal = journal
+        self.base = base
+        queue = SubmissionQueue(bytesMaximum: configuration.queueBytesMaximum)
+        groupBytesMaximum = min(4 << 20, journal.payloadBytesMaximum)
+    }
+
+    // MARK: Condition
+
+    /// Throws what keeps the shard from taking appends.
+    func checkAccepting() throws(StoreError) {
+        let error = condition.withLock { $0.failure ?? $0.full }
+        if let error { throw error }
+    }
+
+    var failure: StoreError? { condition.withLock { $0.failure } }
+
+    /// Stops the shard for good: the first failure stays.
+    func fail(_ error: StoreError) {
+        condition.withLock { if $0.failure == nil { $0.failure = error } }
+        control.change { _ in }
+    }
+
+    // MARK: Appending
+
+    /// Commits the request on this thread when the turn is free, else waits for who has it.
+    func appendBlocking(
+        _ appends: ArraySlice<Append>, isAtomic: Bool
+    ) throws(StoreError) -> [Result<AppendResult, StoreError>] {
+        let done = Monitor(false)
+        let request = AppendRequest(appends: appends, isAtomic: isAtomic, completion: .monitor(done))
+        try queue.add(request, waking: false)
+        // One group takes all that waits, this request with it.
+        turn.withLockIfAvailable { turn in
+            var groups = 0
+            while !done.withLock({ $0 }), groups < 64, commitGroup(&turn) { groups += 1 }
+        }
+        // What came while the turn was held, and found it taken, is the commit thread's.
+        if !queue.isEmpty { queue.wake() }
+        done.wait { $0 ? true : nil }
+        if let failure = request.failure { throw failure }
+        return request.results
+    }
+
+    /// Hands the request to the commit thread, and resumes when it is durable.
+    func append(
+        _ appends: ArraySlice<Append>, isAtomic: Bool
+    ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
+        let outcome = Mutex<(AppendRequest?, StoreError?)>((nil, nil))
+        await withCheckedContinuation { continuation in
+            let request = AppendRequest(
+                appends: appends, isAtomic: isAtomic, completion: .continuation(continuation))
+            outcome.withLock { $0.0 = request }
+            do throws(StoreError) {
+                try queue.add(request, waking: true)
+            } catch {
+                outcome.withLock { $0.1 = error }
+                continuation.resume()
+            }
+        }
+        let (request, refusal) = outcome.withLock { $0 }
+        if let error = refusal ?? request?.failure { throw error }
+        return request?.results ?? []
+    }
+
+    func adopt(_ thread: OSThread) { threads.withLock { $0.append(thread) } }
+
+    /// Waits for the shard's threads to end. Once.
+    func joinThreads() {
+        let threads = threads.withLock { threads in
+            defer { threads = [] }
+            return threads
+        }
+        for thread in threads { thread.join() }
+    }
+
+    /// The commit thread: commits while there is something, until the queue is closed.
+    func commitLoop() {
+        while queue.waitForWork() {
+            turn.withLock { turn in _ = commitGroup(&turn) }
+        }
+    }
+}
+
+/// What a shard counted since it was opened.
+struct ShardCounters: Sendable {
+    var appendedMessages: UInt64 = 0
+    var appendedBodyBytes: UInt64 = 0
+    var duplicates: UInt64 = 0
+    var groups: UInt64 = 0
+    var journalBytes: UInt64 = 0
+    var checkpoints: UInt64 = 0
+    var checkpointFailures: UInt64 = 0
+    var checkpointedMessages: UInt64 = 0
+    var neverCheckpointedMessages: UInt64 = 0
+    var recoveredRecords: UInt64 = 0
+    /// What checkpoints and compactions removed.
+    var removal = CompactionReport()
+}
