@@ -52,6 +52,9 @@ package protocol Journal: AnyObject, Sendable {
     /// Forgets every group through `position`; their room is used again.
     func truncate(through position: JournalPosition) throws(StoreError)
 
+    /// Reads every group that the log still holds, and says what is wrong with them.
+    func verify() -> JournalVerification
+
     /// Makes room ahead of need, away from the append path.
     func prepare() throws(StoreError)
 }
@@ -62,4 +65,10 @@ package struct JournalUsage: Sendable {
     package var allottedBytes: Int
     /// Bytes of groups since the last truncation.
     package var usedBytes: Int
+}
+
+/// What a look at all groups of a journal found.
+package struct JournalVerification: Sendable {
+    package var groups = 0
+    package var problems: [String] = []
 }

@@ -85,7 +85,7 @@ public final class MailboxStore: MailboxStorage {
         return try openExisting(path, configuration, lock)
     }
 
-    private static func parent(of path: String) -> String {
+    static func parent(of path: String) -> String {
         var parts = path.split(separator: "/", omittingEmptySubsequences: true)
         guard parts.count > 1 else { return path.hasPrefix("/") ? "/" : "." }
         parts.removeLast()

@@ -10,7 +10,7 @@ struct MailboxTable {
     private var index = HashIndex()
     private var receivers = HashIndex()
     private(set) var count = 0
-    private var numbersGiven = 0
+    private(set) var numbersGiven = 0
 
     /// The payloads of durable groups that tails point into; the first one has number `firstGroup`.
     private(set) var groups: [[UInt8]] = []
