@@ -29,7 +29,7 @@ struct SustainedAppend {
             "\(fixed(peak, 1)) MiB of \(fixed(budget, 1)) MiB")
         section.note(
             "Budget: tails, queue and 256 bytes for each mailbox of the head cache. The mapped "
-                + "data file is page cache, which the system takes back when it likes: not counted.")
+                + "data file is page cache, which the system takes back: not counted.")
         section.metric("engine.sustained.msgs_per_s", perSecond, digits: 0)
         section.metric("engine.sustained.peak_mib", peak, digits: 1)
         section.metric("engine.sustained.budget_mib", budget, digits: 1)
