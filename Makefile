@@ -1,0 +1,98 @@
+# Every command of this project. `make` alone lists them; CI runs `make test` and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+SWIFT ?= swift
+# `make test FILTER=TidyTests` runs one suite.
+FILTER ?=
+# `make run TRACE=path/to/trace.tsv.gz` replays a real trace.
+TRACE ?=
+# `make run STORE=path/to/new/store` keeps the store; without it, it is temporary.
+STORE ?=
+# Tests that draw random operations run this many seeds under a sanitizer.
+SANITIZE_SEEDS ?= 40
+# `make bench-engine BENCH_FLAGS='--only append'`: see Benchmarks/.
+BENCH_FLAGS ?=
+
+PACKAGES := liblmdb-dev zlib1g-dev pkg-config
+BENCH_PACKAGES := librocksdb-dev
+SUDO := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
+SWIFT_FILES = $$(git ls-files '*.swift' | grep -vE '\.(pb|grpc)\.swift$$')
+
+# Installs those of the Debian packages $(1) that are missing, quietly; does nothing when all are there.
+define install
+	@missing=; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "deps: no apt-get here; install yourself: $(1)"; exit 0; \
+	fi; \
+	for package in $(1); do \
+	    status=$$(dpkg-query -W -f='$${Status}' $$package 2>/dev/null || true); \
+	    [[ $$status == "install ok installed" ]] || missing="$$missing $$package"; \
+	done; \
+	[[ -n $$missing ]] || exit 0; \
+	echo "deps: installing$$missing"; \
+	$(SUDO) apt-get -qq update; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+	    install --no-install-recommends $$missing >/dev/null
+endef
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
+
+.PHONY: deps
+deps: ## install the C libraries that the engine and its tool link (LMDB, zlib)
+	$(call install,$(PACKAGES))
+
+.PHONY: deps-bench
+deps-bench: deps ## install what only the benchmarks link (RocksDB)
+	$(call install,$(BENCH_PACKAGES))
+
+.PHONY: run
+run: deps ## replay a trace through the engine, fetch all, compact, verify, and show the figures
+	$(SWIFT) build -c release --product mailboxctl
+	@"$$($(SWIFT) build -c release --show-bin-path)/mailboxctl" demo \
+	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
+
+.PHONY: test
+test: deps test-embedding test-benchmarks ## build everything and run every test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: test-embedding
+test-embedding: deps ## build and run the embedding example; prove that it compiles the engine alone
+	Examples/Embedding/check
+
+.PHONY: test-benchmarks
+test-benchmarks: deps-bench ## run the benchmarks for a moment, so that they never rot
+	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
+	    engine-bench --smoke
+
+SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
+.PHONY: test-sanitize
+test-sanitize: deps ## run the engine's tests under the thread and the address sanitizer
+	TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
+	    $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --disable-xctest \
+	    --filter '$(SANITIZED_SUITES)'
+	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
+	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --disable-xctest \
+	    --filter '$(SANITIZED_SUITES)'
+
+.PHONY: lint
+lint: ## check the format of every Swift file
+	$(SWIFT) format lint --strict --parallel $(SWIFT_FILES)
+
+.PHONY: format
+format: ## rewrite every Swift file in the house format
+	$(SWIFT) format -i --parallel $(SWIFT_FILES)
+
+.PHONY: bench-engine
+bench-engine: deps-bench ## measure the engine against LMDB and RocksDB in one run
+	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
+	    engine-bench $(BENCH_FLAGS)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf .build .build-*
