@@ -1,0 +1,73 @@
+import ArgumentParser
+import Mailbox
+import StoreEngine
+
+/// `mailboxctl compact`
+struct CompactCommand: ConsoleCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compact",
+        abstract: "Removes confirmed messages that no policy keeps.",
+        discussion: """
+            No policy removes a message that is not confirmed. Sequences, watermarks and devices' \
+            numbers survive the removal of every message. Durations: 30d, 12h, 45min, 90s, 500ms.
+
+            EXAMPLES
+              mailboxctl compact mail --keep-unacknowledged
+              mailboxctl compact mail --keep-newest 100
+              mailboxctl compact mail --keep-for 30d --json
+            """)
+
+    @OptionGroup var location: StoreLocation
+
+    @Flag(help: "Keep nothing that is confirmed. The default: store and forward.")
+    var keepUnacknowledged = false
+
+    @Option(parsing: .unconditional, help: "Keep this many newest messages of each mailbox.")
+    var keepNewest: UInt32?
+
+    @Option(parsing: .unconditional, help: "Keep confirmed messages until they are this old.")
+    var keepFor: DurationArgument?
+
+    @OptionGroup var output: OutputOptions
+
+    /// Nil takes the store's own policy.
+    private var policies: [RetentionPolicy] {
+        var policies: [RetentionPolicy] = []
+        if keepUnacknowledged { policies.append(.unacknowledged) }
+        if let keepNewest { policies.append(.newest(keepNewest)) }
+        if let keepFor { policies.append(.acknowledged(forMilliseconds: keepFor.milliseconds)) }
+        return policies
+    }
+
+    func validate() throws {
+        guard policies.count <= 1 else {
+            throw ValidationError(
+                "Name one of --keep-unacknowledged, --keep-newest and --keep-for.")
+        }
+    }
+
+    func execute(_ console: Console) async throws {
+        let report = try await location.withStore { store in
+            try await store.compact(policies.first)
+        }
+        if output.json {
+            return try console.write(.object(report.jsonMembers))
+        }
+        try console.write(
+            "removed \(Text.count(report.messagesRemoved)) messages "
+                + "(\(Text.bytes(report.bodyBytesRemoved))) from "
+                + "\(Text.count(report.mailboxesCompacted)) of "
+                + "\(Text.count(report.mailboxesExamined)) mailboxes")
+    }
+}
+
+extension CompactionReport {
+    var jsonMembers: [(key: String, value: JSON)] {
+        [
+            ("mailboxesExamined", .number(mailboxesExamined)),
+            ("mailboxesCompacted", .number(mailboxesCompacted)),
+            ("messagesRemoved", .number(messagesRemoved)),
+            ("bodyBytesRemoved", .number(bodyBytesRemoved)),
+        ]
+    }
+}

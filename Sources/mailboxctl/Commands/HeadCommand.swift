@@ -1,0 +1,54 @@
+import ArgumentParser
+import Mailbox
+import StoreEngine
+
+/// `mailboxctl head`
+struct HeadCommand: ConsoleCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "head",
+        abstract: "Shows what the store knows of a mailbox.",
+        discussion: """
+            With --device it also tells that device's last client sequence: after a failure, the \
+            device sends again what is above it.
+
+            EXAMPLES
+              mailboxctl head mail anna bert
+              mailboxctl head mail anna bert --device phone --json
+            """)
+
+    @OptionGroup var location: StoreLocation
+    @OptionGroup var names: MailboxArguments
+
+    @Option(help: "Also show the last client sequence of this device.")
+    var device: String?
+
+    @OptionGroup var output: OutputOptions
+
+    func execute(_ console: Console) async throws {
+        let mailbox = try names.mailbox
+        let device = try device.map { try DeviceID($0) }
+        let (head, last, epoch) = try await location.withStore { store in
+            var last: ClientSequence?
+            if let device { last = try await store.sendState(mailbox, device: device) }
+            return (try await store.head(mailbox), last, store.epoch)
+        }
+        if output.json {
+            var members = mailbox.jsonMembers + head.jsonMembers
+            members.append(("epoch", .string(epoch.description)))
+            if let last { members.append(("lastClientSequence", .number(last))) }
+            return try console.write(.object(members))
+        }
+        var facts: [(name: String, value: String)] = [
+            ("mailbox", mailbox.description),
+            ("max sequence", "\(head.max)"),
+            ("acknowledged", "\(head.acknowledged)"),
+            ("floor", "\(head.floor)"),
+            ("waiting", "\(head.waitingCount)"),
+            ("stored", "\(head.storedCount), \(Text.bytes(head.bodyBytes))"),
+            ("newest", Text.time(milliseconds: head.newestTimestampMilliseconds)),
+            ("epoch", epoch.description),
+        ]
+        if let last { facts.append(("last client sequence", "\(last)")) }
+        try console.write(Table.facts(facts))
+    }
+}

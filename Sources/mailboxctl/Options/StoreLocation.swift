@@ -1,0 +1,158 @@
+import ArgumentParser
+import Glibc
+import Mailbox
+import StoreEngine
+
+/// Which store a command is about: its first argument.
+struct StoreLocation: ParsableArguments {
+    @Argument(help: "The store's directory.", completion: .directory)
+    var store: String
+
+    /// Opens the store that is there, calls `body`, and closes the store however that ended.
+    ///
+    /// - Throws: `noSuchStore` (exit code 66) when none is there.
+    func withStore<Result: Sendable>(
+        _ body: (MailboxStore) async throws -> Result
+    ) async throws -> Result {
+        try Self.checkExisting(store)
+        var configuration = StoreConfiguration()
+        configuration.mode = .open
+        return try await Self.withStore(at: store, configuration, body)
+    }
+
+    /// Opens or creates a store, calls `body`, and closes the store however that ended.
+    static func withStore<Result: Sendable>(
+        at path: String, _ configuration: StoreConfiguration,
+        _ body: (MailboxStore) async throws -> Result
+    ) async throws -> Result {
+        let store = try MailboxStore.open(at: path, configuration: configuration)
+        let result: Result
+        do {
+            result = try await body(store)
+        } catch {
+            // The first error is the one to tell.
+            try? store.close()
+            throw error
+        }
+        try store.close()
+        return result
+    }
+
+    /// Refuses what cannot be a store, with a failure that says why.
+    static func checkExisting(_ path: String) throws(Failure) {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT { throw .noSuchStore(path) }
+            throw .file(path, doing: "open", errno: errno)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw .file(path, doing: "open the store", errno: ENOTDIR)
+        }
+        guard access(path, R_OK | W_OK | X_OK) == 0 else {
+            throw .file(path, doing: "open the store", errno: errno)
+        }
+        guard !isEmpty(path) else { throw .noSuchStore(path) }
+    }
+
+    /// Refuses a place where no store can be created, with a failure that says why.
+    static func checkCreatable(_ path: String) throws(Failure) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            if isEmpty(path) {
+                guard access(path, R_OK | W_OK | X_OK) == 0 else {
+                    throw .file(path, doing: "create a store in", errno: errno)
+                }
+                return
+            }
+            return try checkExisting(path)
+        }
+        guard errno == ENOENT else { throw .file(path, doing: "create", errno: errno) }
+        let parent = parentDirectory(of: path)
+        guard access(parent, W_OK | X_OK) == 0 else {
+            throw .file(parent, doing: "create a store in", errno: errno)
+        }
+    }
+
+    private static func isEmpty(_ path: String) -> Bool {
+        guard let directory = opendir(path) else { return false }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                bytes.prefix { $0 != 0 }.map(\.self)
+            }
+            if name != Array(".".utf8) && name != Array("..".utf8) { return false }
+        }
+        return true
+    }
+
+    private static func parentDirectory(of path: String) -> String {
+        var parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        guard !parts.isEmpty else { return path }
+        parts.removeLast()
+        let parent = parts.joined(separator: "/")
+        if path.hasPrefix("/") { return "/" + parent }
+        return parent.isEmpty ? "." : parent
+    }
+}
+
+/// How a store is made when none is there yet.
+struct CreationOptions: ParsableArguments {
+    @Option(help: "Shards of a store that is created, 1 … 64. An existing store keeps its own.")
+    var shards = 1
+
+    @Option(
+        help: "When an append is answered: commit (durable), interval or system (not yet).",
+        transform: Self.durability(named:))
+    var durability = Durability.commit
+
+    private static func durability(named name: String) throws -> Durability {
+        guard let durability = Durability(rawValue: name) else {
+            let names = Durability.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("\(name) is no durability; the levels are \(names).")
+        }
+        return durability
+    }
+
+    /// Opens or creates the store, calls `body`, and closes the store however that ended.
+    func withStore<Result: Sendable>(
+        at path: String, clock: any MillisecondClock = SystemMillisecondClock(),
+        _ body: (MailboxStore) async throws -> Result
+    ) async throws -> Result {
+        try StoreLocation.checkCreatable(path)
+        var configuration = StoreConfiguration()
+        configuration.shardCount = shards
+        configuration.durability = durability
+        configuration.clock = clock
+        return try await StoreLocation.withStore(at: path, configuration, body)
+    }
+}
+
+/// How the answer is written.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Answer in JSON, for machines.")
+    var json = false
+}
+
+/// Which mailbox a command is about.
+struct MailboxArguments: ParsableArguments {
+    @Argument(help: "Who sends: 1 to 64 bytes of UTF-8 without control characters.")
+    var sender: String
+
+    @Argument(help: "Who receives.")
+    var receiver: String
+
+    var mailbox: MailboxID {
+        get throws(StoreError) { try MailboxID(sender: sender, receiver: receiver) }
+    }
+}
+
+/// How much an answer may hold.
+struct LimitOptions: ParsableArguments {
+    @Option(parsing: .unconditional, help: "At most this many messages.")
+    var limit = PageLimit.standard.messages
+
+    @Option(parsing: .unconditional, help: "At most this many body bytes.")
+    var limitBytes = PageLimit.standard.bytes
+
+    var page: PageLimit { PageLimit(messages: limit, bytes: limitBytes) }
+}

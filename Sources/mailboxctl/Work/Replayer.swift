@@ -1,0 +1,117 @@
+import Mailbox
+import StoreEngine
+
+/// What a replay did.
+struct ReplayReport: Equatable {
+    /// Messages that the trace has.
+    var messages = 0
+    /// Messages that were stored now.
+    var stored = 0
+    /// Messages that an earlier replay stored.
+    var duplicates = 0
+    /// Lines that are no messages.
+    var skippedLines = 0
+    var mailboxes = 0
+    var bodyBytes = 0
+    var seconds = 0.0
+}
+
+/// Puts a trace into a store: in order, in groups, each message with a number of its own, so that
+/// replaying the same trace again stores nothing.
+struct Replayer {
+    /// A group ends at this many body bytes, whatever its count.
+    private static let groupBytesMaximum = 8 << 20
+
+    private let store: MailboxStore
+    private let device: DeviceID
+    private let groupCount: Int
+    private let clock: TraceClock
+    private var clientSequences: [MailboxID: ClientSequence] = [:]
+    private var group: [Append] = []
+    private var groupBytes = 0
+    private var groupTimeMilliseconds: Int64 = 0
+    private var committing: Task<[Result<AppendResult, StoreError>], any Error>?
+    private var report = ReplayReport()
+
+    /// - Parameters:
+    ///   - device: who numbers the messages.
+    ///   - groupCount: how many messages are handed to the store at once, from 1.
+    ///   - clock: the store's clock, which follows the trace. All messages of a group get the time
+    ///     of its newest.
+    init(store: MailboxStore, device: DeviceID, groupCount: Int, clock: TraceClock) {
+        self.store = store
+        self.device = device
+        self.groupCount = groupCount
+        self.clock = clock
+    }
+
+    /// Replays everything that the trace has.
+    ///
+    /// - Throws: `badTraceLine` and what else the trace or the store fail with; then everything in
+    ///   front of it is stored.
+    static func replay(
+        _ trace: some TraceSource, into replayer: consuming Replayer, on console: Console
+    ) async throws -> ReplayReport {
+        var trace = trace
+        var meter = ProgressMeter("replay", counting: "messages", on: console)
+        do {
+            while let record = try trace.next() {
+                try await replayer.add(record)
+                meter.update(count: replayer.report.messages, fraction: trace.fraction)
+            }
+        } catch {
+            try await replayer.finish()
+            throw error
+        }
+        try await replayer.finish()
+        replayer.report.seconds = meter.seconds
+        replayer.report.skippedLines = trace.skippedLines
+        replayer.report.mailboxes = replayer.clientSequences.count
+        meter.finish()
+        return replayer.report
+    }
+
+    private mutating func add(_ record: TraceRecord) async throws {
+        let clientSequence = clientSequences[record.mailbox, default: 0] + 1
+        clientSequences[record.mailbox] = clientSequence
+        group.append(
+            Append(
+                record.mailbox,
+                producer: Producer(device: device, clientSequence: clientSequence),
+                body: record.body))
+        groupBytes += record.body.count
+        groupTimeMilliseconds = max(groupTimeMilliseconds, record.timeMilliseconds)
+        report.messages += 1
+        report.bodyBytes += record.body.count
+        if group.count >= groupCount || groupBytes >= Self.groupBytesMaximum { try await commit() }
+    }
+
+    /// Hands the group to the store; the next one is read while this one is being committed.
+    private mutating func commit() async throws {
+        // One group at a time: a mailbox's messages must arrive in their order.
+        try await settle()
+        guard !group.isEmpty else { return }
+        clock.advance(to: groupTimeMilliseconds)
+        let (batch, store) = (group, store)
+        committing = Task { try await store.append(batch: batch) }
+        group.removeAll(keepingCapacity: true)
+        groupBytes = 0
+    }
+
+    private mutating func settle() async throws {
+        guard let task = committing else { return }
+        committing = nil
+        for result in try await task.value {
+            if try result.get().isDuplicate {
+                report.duplicates += 1
+            } else {
+                report.stored += 1
+            }
+        }
+    }
+
+    private mutating func finish() async throws {
+        try await commit()
+        try await settle()
+    }
+}
