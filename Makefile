@@ -44,6 +44,8 @@ help: ## list these commands
 
 .PHONY: deps
 deps: ## install the C libraries that the engine and its tool link (LMDB, zlib)
+	@command -v $(SWIFT) >/dev/null || \
+	    { echo "deps: no swift here; install Swift 6.3 from swift.org"; exit 1; }
 	$(call install,$(PACKAGES))
 
 .PHONY: deps-bench

@@ -118,6 +118,15 @@ import Testing
         #expect(BannedRule.violations(in: source("let a = \"a\(word)b\"\n")).isEmpty)
     }
 
+    @Test func aLinkThatLeadsNowhereIsFound() {
+        let text = "[a](B.md) [b](../README.md#part) [c](https://example.org) [d](#here) [e](C.md)"
+        let page = source("\n" + text, path: "docs/A.md")
+        let there = ["docs/B.md", "README.md"]
+        let found = LinkRule.violations(in: page, exists: there.contains)
+        #expect(found.map(\.message) == ["the link to C.md leads nowhere"])
+        #expect(found.map(\.line) == [2])
+    }
+
     @Test func codeTextKeepsPlacesAndBlanksTheRest() {
         let text = """
             let a = "x{\\(b("}"))}" /* { /* } */ { */ + c // }

@@ -72,6 +72,12 @@ enum Repository {
         return files.sorted { $0.path < $1.path }
     }
 
+    /// True when a file or folder is there.
+    static func contains(_ path: String) -> Bool {
+        FileManager.default.fileExists(
+            atPath: root.appending(path: path).path(percentEncoded: false))
+    }
+
     private static func paths(under name: String) throws -> [String] {
         var isFolder: ObjCBool = false
         let location = root.appending(path: name).path(percentEncoded: false)

@@ -27,6 +27,13 @@ import Testing
         expectNone(try Repository.files().flatMap(BannedRule.violations))
     }
 
+    @Test func linksLeadSomewhere() throws {
+        expectNone(
+            try Repository.files().flatMap { file in
+                LinkRule.violations(in: file, exists: Repository.contains)
+            })
+    }
+
     private func expectNone(
         _ violations: [Violation], sourceLocation: SourceLocation = #_sourceLocation
     ) {
