@@ -195,13 +195,10 @@ import Testing
                 guard !file.hasDirectoryPath, var data = try? Data(contentsOf: file) else {
                     continue
                 }
-                var start = data.startIndex
-                while let found = data.range(of: Data(body.utf8), in: start..<data.endIndex) {
-                    data[found.lowerBound + 3] ^= 4
-                    start = found.upperBound
-                    flips += 1
-                }
-                if start != data.startIndex { try data.write(to: file) }
+                let found = Self.places(of: Array(body.utf8), in: data)
+                for place in found { data[data.startIndex + place + 3] ^= 4 }
+                flips += found.count
+                if !found.isEmpty { try data.write(to: file) }
             }
             #expect(flips > 0)
             let verify = await tool("verify", store)
@@ -211,5 +208,20 @@ import Testing
             #expect(!read.output.contains("easy to find"))
             #expect(!(verify.notes + read.notes).joined().contains("easy to find"))
         }
+    }
+
+    private static func places(of text: [UInt8], in data: Data) -> [Int] {
+        var places: [Int] = []
+        data.withUnsafeBytes { bytes in
+            var start = 0
+            while let found = memmem(
+                bytes.baseAddress! + start, bytes.count - start, text, text.count)
+            {
+                let place = UnsafeRawPointer(found) - bytes.baseAddress!
+                places.append(place)
+                start = place + text.count
+            }
+        }
+        return places
     }
 }

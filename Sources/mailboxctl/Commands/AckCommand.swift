@@ -27,7 +27,7 @@ struct AckCommand: ConsoleCommand {
         let mailbox = try names.mailbox
         let cursor = Cursor(sequence, epoch: try Epoch(epoch))
         let head = try await location.withStore { store in
-            try await store.acknowledge(mailbox, through: cursor)
+            try store.acknowledge(mailbox, through: cursor)
         }
         if output.json {
             try console.write(.object(mailbox.jsonMembers + head.jsonMembers))

@@ -31,8 +31,9 @@ struct DrainCommand: ConsoleCommand {
 
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
-            try await Drainer(store: store, limit: limit.page, concurrency: concurrency)
-                .drain(on: console)
+            var drainer = Drainer(store: store, limit: limit.page, concurrency: concurrency)
+            if console.showsProgress { drainer.expectedMessages = try Census(of: store).waiting }
+            return try await drainer.drain(on: console)
         }
         if output.json { return try console.write(.object(report.jsonMembers)) }
         let seconds = report.seconds

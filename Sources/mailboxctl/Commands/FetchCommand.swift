@@ -26,7 +26,7 @@ struct FetchCommand: ConsoleCommand {
         let mailbox = try names.mailbox
         let cursor = try cursor.value
         let result = try await location.withStore { store in
-            try await store.fetch(mailbox, cursor: cursor, limit: limit.page)
+            try store.fetch(mailbox, cursor: cursor, limit: limit.page)
         }
         if output.json {
             try console.write(result.json(of: mailbox))

@@ -29,8 +29,8 @@ struct HeadCommand: ConsoleCommand {
         let device = try device.map { try DeviceID($0) }
         let (head, last, epoch) = try await location.withStore { store in
             var last: ClientSequence?
-            if let device { last = try await store.sendState(mailbox, device: device) }
-            return (try await store.head(mailbox), last, store.epoch)
+            if let device { last = try store.sendState(mailbox, device: device) }
+            return (try store.head(mailbox), last, store.epoch)
         }
         if output.json {
             var members = mailbox.jsonMembers + head.jsonMembers

@@ -33,7 +33,7 @@ struct InboxCommand: ConsoleCommand {
         let receiver = try Address(receiver)
         let after = try after.map { try Address($0) }
         let page = try await location.withStore { store in
-            try await store.inbox(receiver, after: after, limit: limit)
+            try store.inbox(receiver, after: after, limit: limit)
         }
         if output.json {
             let entries = page.entries.map { entry in

@@ -31,8 +31,8 @@ struct ReadCommand: ConsoleCommand {
         let mailbox = try names.mailbox
         let result = try await location.withStore { store in
             var start = after
-            if start == nil { start = try await store.head(mailbox).floor }
-            return try await store.read(
+            if start == nil { start = try store.head(mailbox).floor }
+            return try store.read(
                 mailbox, after: start ?? 0, through: through, limit: limit.page)
         }
         if output.json {

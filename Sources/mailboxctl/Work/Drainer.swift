@@ -38,14 +38,14 @@ struct Drainer {
         var total = DrainReport()
         try await withThrowingTaskGroup(of: DrainReport?.self) { group in
             for _ in 0..<concurrency {
-                group.addTask { try await drainPage(pages) }
+                group.addTask { try drainPage(pages) }
             }
             while let part = try await group.next() {
                 guard let part else { continue }
                 total += part
                 let fraction = expectedMessages.map { Double(total.messages) / Double(max(1, $0)) }
                 meter.update(count: total.messages, fraction: fraction)
-                group.addTask { try await drainPage(pages) }
+                group.addTask { try drainPage(pages) }
             }
         }
         total.seconds = meter.seconds
@@ -54,23 +54,23 @@ struct Drainer {
     }
 
     /// Drains the next page of mailboxes; nil when there is none.
-    private func drainPage(_ pages: MailboxPages) async throws -> DrainReport? {
+    private func drainPage(_ pages: MailboxPages) throws -> DrainReport? {
         guard let page = try pages.next() else { return nil }
         var report = DrainReport()
         for entry in page.entries where entry.head.waitingCount > 0 {
-            try await drain(entry.mailbox, from: entry.head.acknowledged, into: &report)
+            try drain(entry.mailbox, from: entry.head.acknowledged, into: &report)
         }
         return report
     }
 
     private func drain(
         _ mailbox: MailboxID, from acknowledged: SequenceNumber, into report: inout DrainReport
-    ) async throws {
+    ) throws {
         report.mailboxes += 1
         var cursor = Cursor.zero
         var held = acknowledged
         while true {
-            let result = try await store.fetch(mailbox, cursor: cursor, limit: limit)
+            let result = try store.fetch(mailbox, cursor: cursor, limit: limit)
             report.fetches += 1
             guard !result.messages.isEmpty else { return }
             for message in result.messages {
