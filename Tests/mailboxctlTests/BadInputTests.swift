@@ -213,13 +213,15 @@ import Testing
     private static func places(of text: [UInt8], in data: Data) -> [Int] {
         var places: [Int] = []
         data.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, bytes.count >= text.count else { return }
             var start = 0
-            while let found = memmem(
-                bytes.baseAddress! + start, bytes.count - start, text, text.count)
+            while start <= bytes.count - text.count,
+                let found = memchr(
+                    base + start, Int32(text[0]), bytes.count - text.count - start + 1)
             {
-                let place = UnsafeRawPointer(found) - bytes.baseAddress!
-                places.append(place)
-                start = place + text.count
+                let place = UnsafeRawPointer(found) - base
+                if memcmp(found, text, text.count) == 0 { places.append(place) }
+                start = place + 1
             }
         }
         return places
