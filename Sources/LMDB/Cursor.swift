@@ -10,7 +10,7 @@ package enum Writing {}
 
 /// A cursor that only reads.
 @usableFromInline
-package typealias Cursor = TreeCursor<Reading>
+package typealias ReadCursor = TreeCursor<Reading>
 
 /// A cursor that also writes.
 @usableFromInline
@@ -28,7 +28,7 @@ package typealias WriteCursor = TreeCursor<Writing>
 ///         …
 ///     } while try cursor.next()
 ///
-/// `Cursor` reads, `WriteCursor` also writes; `Access` tells them apart.
+/// `ReadCursor` reads, `WriteCursor` also writes; `Access` tells them apart.
 @safe
 @usableFromInline
 package struct TreeCursor<Access>: ~Copyable, ~Escapable {

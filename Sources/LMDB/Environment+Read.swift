@@ -23,14 +23,11 @@ extension Environment {
         return result
     }
 
-    /// Waits while the map is being replaced, and counts this thread as inside.
-    func enter() throws(LMDBError) {
-        let refusal = gate.when({ !$0.isShut }) { gate in
-            let refusal = gate.refusal
-            if refusal == nil { gate.inside += 1 }
-            return refusal
-        }
-        if let refusal { throw refusal }
+    /// Waits while the map is being replaced, and counts this thread as inside. Answers the
+    /// number that a transaction needs to open trees; it must begin only afterwards.
+    @discardableResult
+    func enter() throws(LMDBError) -> Int {
+        try gate.when({ !$0.isShut }) { gate throws(LMDBError) in try gate.enter() }
     }
 
     /// Counts this thread as outside again.
@@ -40,30 +37,29 @@ extension Environment {
 
     @usableFromInline
     func beginRead() throws(LMDBError) -> Reader {
-        let (pooled, refusal) = gate.when({ !$0.isShut }) { gate in
-            let refusal = gate.refusal
-            guard refusal == nil else { return (nil as Reader?, refusal) }
-            gate.inside += 1
-            return (gate.pool.popLast(), nil)
+        let (generation, pooled) = try gate.when({ !$0.isShut }) { gate throws(LMDBError) in
+            (try gate.enter(), gate.pool.popLast())
         }
-        if let refusal { throw refusal }
-        guard let pooled else { return try beginFirstRead() }
-        let result = unsafe mdb_txn_renew(pooled.transaction)
-        if result == MDB_SUCCESS { return pooled }
-        pooled.abort()
-        leave()
-        throw failure(result, "mdb_txn_renew")
+        guard let reader = pooled else { return try beginFirstRead(generation) }
+        let result = unsafe mdb_txn_renew(reader.transaction)
+        guard result == MDB_SUCCESS else {
+            reader.abort()
+            leave()
+            throw failure(result, "mdb_txn_renew")
+        }
+        reader.databaseGeneration = generation
+        return reader
     }
 
     /// A read that finds the pool empty takes a reader slot of its own.
-    private func beginFirstRead() throws(LMDBError) -> Reader {
+    private func beginFirstRead(_ generation: Int) throws(LMDBError) -> Reader {
         var transaction: OpaquePointer?
         let result = unsafe mdb_txn_begin(handle, nil, UInt32(MDB_RDONLY), &transaction)
         guard result == MDB_SUCCESS, let transaction = unsafe transaction else {
             leave()
             throw failure(result, "mdb_txn_begin")
         }
-        return unsafe Reader(transaction: transaction)
+        return unsafe Reader(transaction: transaction, databaseGeneration: generation)
     }
 
     /// Gives up the snapshot and keeps the reader for the next read.

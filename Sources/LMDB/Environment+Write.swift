@@ -44,7 +44,7 @@ extension Environment {
     func beginWrite() throws(LMDBError) -> WriteTransaction {
         precondition(isWriterThread, "only the writer's thread may write")
         if let failure = firstCommitFailure { throw failure }
-        try enter()
+        let generation = try enter()
         var transaction: OpaquePointer?
         let result = unsafe mdb_txn_begin(handle, nil, 0, &transaction)
         guard result == MDB_SUCCESS, let transaction = unsafe transaction else {
@@ -52,7 +52,8 @@ extension Environment {
             throw failure(result, "mdb_txn_begin")
         }
         gate.withLock { $0.isWriting = true }
-        return unsafe WriteTransaction(handle: transaction, environment: self)
+        return unsafe WriteTransaction(
+            handle: transaction, environment: self, databaseGeneration: generation)
     }
 
     @usableFromInline

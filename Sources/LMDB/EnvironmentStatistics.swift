@@ -60,7 +60,7 @@ extension Environment {
     }
 
     /// Every record of LMDB's free list is a count and that many page numbers, native words.
-    private static func countFreePages(_ cursor: inout Cursor) throws(LMDBError) -> Int {
+    private static func countFreePages(_ cursor: inout ReadCursor) throws(LMDBError) -> Int {
         var pages = 0
         guard try cursor.first() else { return 0 }
         repeat {

@@ -39,23 +39,29 @@ final class Monitor<State>: @unchecked Sendable {
     /// Runs `body` alone, as soon as `condition` holds. Whoever waits looks at its condition again
     /// afterwards.
     @inline(__always)
-    func when<R>(_ condition: (State) -> Bool, _ body: (inout State) -> R) -> R {
+    func when<R, E>(
+        _ condition: (State) -> Bool, _ body: (inout State) throws(E) -> R
+    ) throws(E) -> R {
         unsafe pthread_mutex_lock(mutex)
+        defer { unlock() }
         while !condition(state) {
             waiting += 1
             unsafe pthread_cond_wait(changed, mutex)
             waiting -= 1
         }
-        let result = body(&state)
-        let wake = waiting > 0
-        unsafe pthread_mutex_unlock(mutex)
-        if wake { unsafe pthread_cond_broadcast(changed) }
-        return result
+        return try body(&state)
     }
 
     /// Runs `body` alone.
     @inline(__always)
-    func withLock<R>(_ body: (inout State) -> R) -> R {
-        when({ _ in true }, body)
+    func withLock<R, E>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
+        try when({ _ in true }, body)
+    }
+
+    @inline(__always)
+    private func unlock() {
+        let wake = waiting > 0
+        unsafe pthread_mutex_unlock(mutex)
+        if wake { unsafe pthread_cond_broadcast(changed) }
     }
 }

@@ -33,11 +33,11 @@ package struct ReadTransaction: ~Copyable {
     /// Runs `body` with a cursor over a tree. It stands on no record until it is moved.
     @inlinable
     package borrowing func withCursor<R: ~Copyable>(
-        in database: Database, _ body: (inout Cursor) throws(LMDBError) -> R
+        in database: Database, _ body: (inout ReadCursor) throws(LMDBError) -> R
     ) throws(LMDBError) -> R {
         let handle = unsafe try reader.takeCursor(database)
         defer { unsafe reader.returnCursor(handle, database) }
-        var cursor = unsafe Cursor(handle: handle)
+        var cursor = unsafe ReadCursor(handle: handle)
         return try body(&cursor)
     }
 
@@ -48,15 +48,16 @@ package struct ReadTransaction: ~Copyable {
         unsafe try treeStatistics(reader.transaction, database)
     }
 
-    /// Opens a named tree. Throws `notFound` when there is none.
+    /// Opens a named tree. Throws `notFound` when there is none, and `busy` when another
+    /// transaction opened a tree since this read began: then read anew.
     ///
     /// 0.9.24 answers the same for a tree that is missing and for one whose record was lost to
     /// damage: whoever must know the difference keeps a record elsewhere that says the tree exists.
     /// The handle is good in this read, and elsewhere once this read returned without an error.
-    /// Until then, other transactions that open trees wait.
+    /// Until then, other transactions that open trees wait: open none inside from another one.
     package borrowing func openDatabase(named name: String) throws(LMDBError) -> Database {
         if !reader.opensDatabases {
-            environment.beginOpeningDatabases()
+            try environment.beginOpeningDatabases(since: reader.databaseGeneration)
             reader.opensDatabases = true
         }
         return unsafe try openTree(reader.transaction, name, flags: 0)

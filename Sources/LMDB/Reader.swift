@@ -13,9 +13,12 @@ final class Reader {
     /// Set when the read opened a named tree: its handles become usable only by a commit, which
     /// frees the transaction.
     var opensDatabases = false
+    /// The gate's number when this read began.
+    var databaseGeneration: Int
 
-    init(transaction: OpaquePointer) {
+    init(transaction: OpaquePointer, databaseGeneration: Int) {
         unsafe self.transaction = unsafe transaction
+        self.databaseGeneration = databaseGeneration
     }
 
     /// A cursor in the running transaction: the kept one when it is of that tree, else a new one.
@@ -77,16 +80,20 @@ struct Gate {
     var isClosed = false
     /// Why nobody may enter again although the environment is open: it lost its map.
     var lost: LMDBError?
-    /// A transaction that opened a named tree has not ended. `mdb_dbi_open` allows one at a time.
+    /// A transaction that opened a named tree has not ended.
     var isOpeningDatabases = false
+    /// How many transactions that opened trees have ended.
+    var databaseGeneration = 0
     /// Readers that nobody uses, the most recently used last.
     var pool: [Reader] = []
 
-    /// Why whoever comes is refused, nil if not.
-    var refusal: LMDBError? {
+    /// Counts one more inside, unless the environment cannot be used any more.
+    mutating func enter() throws(LMDBError) -> Int {
         if isClosed {
-            return LMDBError(code: .closed, operation: "Environment", message: "closed")
+            throw LMDBError(code: .closed, operation: "Environment", message: "closed")
         }
-        return lost
+        if let lost { throw lost }
+        inside += 1
+        return databaseGeneration
     }
 }

@@ -16,10 +16,13 @@ package struct WriteTransaction: ~Copyable {
     let environment: Environment
     /// Set when it opened a named tree: others that open trees wait for its end.
     private(set) var opensDatabases = false
+    /// The gate's number when it began.
+    private let databaseGeneration: Int
 
-    init(handle: OpaquePointer, environment: Environment) {
+    init(handle: OpaquePointer, environment: Environment, databaseGeneration: Int) {
         unsafe self.handle = unsafe handle
         self.environment = environment
+        self.databaseGeneration = databaseGeneration
     }
 
     /// The transaction's number.
@@ -68,11 +71,11 @@ package struct WriteTransaction: ~Copyable {
     /// Runs `body` with a cursor that reads. It stands on no record until it is moved.
     @inlinable
     package borrowing func withCursor<R: ~Copyable>(
-        in database: Database, _ body: (inout Cursor) throws(LMDBError) -> R
+        in database: Database, _ body: (inout ReadCursor) throws(LMDBError) -> R
     ) throws(LMDBError) -> R {
         let cursorHandle = unsafe try openCursor(handle, database)
         defer { unsafe mdb_cursor_close(cursorHandle) }
-        var cursor = unsafe Cursor(handle: cursorHandle)
+        var cursor = unsafe ReadCursor(handle: cursorHandle)
         return try body(&cursor)
     }
 
@@ -95,14 +98,15 @@ package struct WriteTransaction: ~Copyable {
     }
 
     /// Opens a named tree, and makes it if asked to and it is missing; else throws `notFound`.
+    /// Throws `busy` when a read opened a tree since this transaction began: then write anew.
     ///
-    /// The handle is good in this transaction, and elsewhere once this transaction committed. Until
-    /// its end, other transactions that open trees wait: open none inside from another transaction.
+    /// The handle is good in this transaction, and elsewhere once this transaction committed.
+    /// Until its end, other transactions that open trees wait: open none inside from another one.
     package mutating func openDatabase(
         named name: String, create: Bool
     ) throws(LMDBError) -> Database {
         if !opensDatabases {
-            environment.beginOpeningDatabases()
+            try environment.beginOpeningDatabases(since: databaseGeneration)
             opensDatabases = true
         }
         return unsafe try openTree(handle, name, flags: create ? MDB_CREATE : 0)

@@ -108,27 +108,72 @@ import Testing
         }
     }
 
-    /// `mdb_dbi_open` allows one transaction at a time: many that want to open take turns.
-    @Test func treesAreOpenedConcurrently() throws {
-        let directory = try TemporaryDirectory()
-        do {
-            let environment = try directory.open()
-            for name in ["a", "b", "c"] {
-                try environment.put([1], [1], in: environment.tree(name))
+    /// Transactions that open trees take turns; one that began before another opened a tree must
+    /// not open one itself: LMDB would give both trees the same handle.
+    @Test func treesAreNotConfused() throws {
+        let directory = try Self.withTrees()
+        let environment = try directory.open()
+        try environment.read { old throws(LMDBError) in
+            let first = try environment.read { transaction throws(LMDBError) in
+                try transaction.openDatabase(named: "a")
             }
-            environment.close()
+            #expect(code { try old.openDatabase(named: "b") } == .busy)
+            let second = try environment.read { transaction throws(LMDBError) in
+                try transaction.openDatabase(named: "b")
+            }
+            #expect(first != second)
+            #expect(try environment.value([1], in: first) == Array("a".utf8))
+            #expect(try environment.value([1], in: second) == Array("b".utf8))
         }
+        let refused = code {
+            try environment.write { transaction throws(LMDBError) in
+                _ = try environment.read { reader throws(LMDBError) in
+                    try reader.openDatabase(named: "c")
+                }
+                _ = try transaction.openDatabase(named: "d", create: true)
+            }
+        }
+        #expect(refused == .busy)
+        #expect(try environment.value([1], in: environment.tree("d")) == nil)
+    }
+
+    @Test func treesAreOpenedConcurrently() throws {
+        let directory = try Self.withTrees()
         let environment = try directory.open()
         withWorkers(4) {
             for round in 0..<50 {
-                let value = try? environment.read { transaction throws(LMDBError) in
-                    let database = try transaction.openDatabase(named: ["a", "b", "c"][round % 3])
-                    return try transaction.copyOfValue([1], in: database)
+                let name = ["a", "b", "c"][round % 3]
+                var value: [UInt8]?
+                let outcome = codeUnlessBusy {
+                    try environment.read { transaction throws(LMDBError) in
+                        let database = try transaction.openDatabase(named: name)
+                        value = try transaction.copyOfValue([1], in: database)
+                    }
                 }
-                #expect(value == [1])
+                #expect(outcome == nil)
+                #expect(value == Array(name.utf8))
             }
         } during: {
-            for _ in 0..<20 { #expect(code { try environment.tree("d") } == nil) }
+            for _ in 0..<20 { #expect(codeUnlessBusy { try environment.tree("d") } == nil) }
         }
+    }
+
+    /// A closed environment with the trees a, b and c, each with its name under the key 1.
+    private static func withTrees() throws -> TemporaryDirectory {
+        let directory = try TemporaryDirectory()
+        let environment = try directory.open()
+        for name in ["a", "b", "c"] {
+            try environment.put([1], Array(name.utf8), in: environment.tree(name))
+        }
+        environment.close()
+        return directory
+    }
+}
+
+/// The code of the error that `body` throws when it is tried until it is not `busy`.
+private func codeUnlessBusy<R>(_ body: () throws -> R) -> LMDBError.Code? {
+    while true {
+        let code = code(body)
+        if code != .busy { return code }
     }
 }
