@@ -123,7 +123,7 @@ import Testing
 
     @Test func aStrayUseIsAProgrammerError() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.exitStatus]) {
-            let environment = try TemporaryDirectory().open()
+            let environment = try TemporaryDirectory().openUnlinked()
             let database = try environment.tree()
             try environment.put([1], [1], in: database)
             try environment.write { transaction throws(LMDBError) in

@@ -85,8 +85,7 @@ import Testing
 
     @Test func writingOnAnotherThreadIsAProgrammerError() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.exitStatus]) {
-            let directory = try TemporaryDirectory()
-            let environment = try directory.open()
+            let environment = try TemporaryDirectory().openUnlinked()
             let other = Worker { try? environment.write { _ throws(LMDBError) in } }
             other.start()
             other.join()

@@ -101,7 +101,7 @@ import Testing
 
     @Test func growingInsideAWriteIsAProgrammerError() async {
         let result = await #expect(processExitsWith: .failure, observing: [\.exitStatus]) {
-            let environment = try TemporaryDirectory().open()
+            let environment = try TemporaryDirectory().openUnlinked()
             try environment.write { _ throws(LMDBError) in try environment.growMap(to: 1 << 30) }
         }
         #expect(result?.exitStatus.isSignal == true)

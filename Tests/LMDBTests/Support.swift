@@ -16,6 +16,14 @@ final class TemporaryDirectory: Sendable {
         try? FileManager.default.removeItem(atPath: path)
     }
 
+    /// Opens an environment whose files have no names any more: a process that is about to crash
+    /// leaves nothing behind.
+    func openUnlinked() throws -> Environment {
+        let environment = try open()
+        try FileManager.default.removeItem(atPath: path)
+        return environment
+    }
+
     /// The data file of an environment in it.
     var dataFile: URL { URL(fileURLWithPath: path).appendingPathComponent("data.mdb") }
 
