@@ -42,9 +42,17 @@ struct GroupBuilder {
         _ append: Append, at number: Int, durability: Durability, in table: inout MailboxTable,
         recall: (Producer) -> Result<ProducerRecord?, StoreError>
     ) -> Result<AppendResult, StoreError> {
+        allocate(append, number, durability, entry: &table[number], recall)
+    }
+
+    /// The same with the entry at hand: each way to it through the table costs two checks.
+    private mutating func allocate(
+        _ append: Append, _ number: Int, _ durability: Durability, entry: inout MailboxEntry,
+        _ recall: (Producer) -> Result<ProducerRecord?, StoreError>
+    ) -> Result<AppendResult, StoreError> {
         var producerPlace = -1
         if let producer = append.producer {
-            switch Self.admit(producer, append.body, entry: &table[number], recall: recall) {
+            switch Self.admit(producer, append.body, entry: &entry, recall: recall) {
             case .next(let place): producerPlace = place
             case .duplicate(let sequence):
                 duplicates += 1
@@ -53,10 +61,10 @@ struct GroupBuilder {
             case .refused(let error): return .failure(error.about(append.mailbox))
             }
         }
-        guard table[number].allocatedMax < .max else {
+        guard entry.allocatedMax < .max else {
             return .failure(StoreError.sequenceExhausted().about(append.mailbox))
         }
-        let sequence = give(append, at: number, producerPlace: producerPlace, in: &table)
+        let sequence = give(append, number, producerPlace: producerPlace, entry: &entry)
         return .success(
             AppendResult(sequence: sequence, isDuplicate: false, durability: durability))
     }
@@ -102,24 +110,24 @@ struct GroupBuilder {
 
     @inline(__always)
     private mutating func give(
-        _ append: Append, at number: Int, producerPlace: Int, in table: inout MailboxTable
+        _ append: Append, _ number: Int, producerPlace: Int, entry: inout MailboxEntry
     ) -> SequenceNumber {
-        let sequence = table[number].allocatedMax + 1
-        let previousTimestamp = table[number].allocatedTimestamp
+        let sequence = entry.allocatedMax + 1
+        let previousTimestamp = entry.allocatedTimestamp
         let timestamp = max(previousTimestamp, now)
-        JournalRecord.beginAppend(table[number].key, to: &payload)
+        JournalRecord.beginAppend(entry.key, to: &payload)
         let slot = TailSlot(
             group: UInt32(truncatingIfNeeded: position.rawValue), offset: UInt32(payload.count))
         MessageEncoding.encode(
             sequence: sequence, timestampMilliseconds: timestamp, producer: append.producer,
             body: append.body, to: &payload)
         recordCount += 1
-        table[number].allocatedMax = sequence
-        table[number].allocatedTimestamp = timestamp
-        table[number].tail.append(slot)
+        entry.allocatedMax = sequence
+        entry.allocatedTimestamp = timestamp
+        entry.tail.append(slot)
         if producerPlace >= 0 {
-            table[number].producers[producerPlace].last += 1
-            table[number].producers[producerPlace].recent.append(
+            entry.producers[producerPlace].last += 1
+            entry.producers[producerPlace].recent.append(
                 ProducerRecord(sequence: sequence, digest: ProducerRecord.digest(append.body)))
         }
         allocations.append(

@@ -257,12 +257,8 @@ extension Shard {
         let needsCheckpoint = table.withLock { table in
             table.appendGroup(group.payload, at: group.position)
             for allocation in group.allocations {
-                let number = allocation.number
-                table[number].visibleMax = allocation.sequence
-                table[number].bodyBytes += UInt64(allocation.bodyBytes)
-                table[number].newestTimestamp = allocation.timestamp
-                table[number].isRecentlyUsed = true
-                table.markDirty(number)
+                table[allocation.number].publish(allocation)
+                table.markDirty(allocation.number)
             }
             if isWatched {
                 for allocation in group.allocations

@@ -53,6 +53,14 @@ struct MailboxEntry {
         isWaitingInBase = base.exists && head.max > head.acknowledged
     }
 
+    /// A message is durable: readers may know.
+    mutating func publish(_ allocation: GroupBuilder.Allocation) {
+        visibleMax = allocation.sequence
+        bodyBytes += UInt64(allocation.bodyBytes)
+        newestTimestamp = allocation.timestamp
+        isRecentlyUsed = true
+    }
+
     var head: Head {
         Head(
             max: visibleMax, acknowledged: acknowledged, floor: floor, bodyBytes: bodyBytes,
