@@ -49,6 +49,21 @@ extension Environment {
         }
     }
 
+    /// The map's size and the bytes up to the last used page: two numbers, and no walk.
+    package var usage: (usedBytes: Int, mapBytes: Int) {
+        get throws(LMDBError) {
+            try enter()
+            defer { leave() }
+            var information = unsafe MDB_envinfo()
+            try check(unsafe mdb_env_info(handle, &information), "mdb_env_info")
+            var shape = MDB_stat()
+            try check(unsafe mdb_env_stat(handle, &shape), "mdb_env_stat")
+            return unsafe (
+                (information.me_last_pgno + 1) * Int(shape.ms_psize), information.me_mapsize
+            )
+        }
+    }
+
     private func freePagesIfSlot() throws(LMDBError) -> Int? {
         do throws(LMDBError) {
             return try read { transaction throws(LMDBError) in

@@ -1,9 +1,6 @@
 internal import LMDB
 internal import Mailbox
 
-/// A cursor of the data file; not the `Cursor` of the contract.
-typealias ReadCursor = TreeCursor<Reading>
-
 /// Keys of the data file's trees: order-preserving, big-endian. See docs/FORMAT.md.
 ///
 /// `messages`: mailbox key, kind, first sequence. The head's kind sorts behind the newest message, so that writing

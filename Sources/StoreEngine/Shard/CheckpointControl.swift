@@ -15,14 +15,6 @@ struct CheckpointControl {
     var isClosing = false
     /// The thread is gone, or is to go without another write.
     var hasStopped = false
-    /// What the data file looked like after the last checkpoint.
-    var base = BaseUsage()
-}
-
-/// The data file's size, as of the last checkpoint.
-struct BaseUsage: Sendable {
-    var usedBytes = 0
-    var mapBytes = 0
 }
 
 /// A piece of work for the checkpoint thread, with somebody who waits for it.

@@ -57,12 +57,9 @@ extension Shard {
             }
         }
         if failed == nil { condition.withLock { $0.full = nil } }
-        let usage = try? base.environment.statistics
         control.change { control in
             control.isCheckpointing = false
             control.attempts += 1
-            guard let usage else { return }
-            control.base = BaseUsage(usedBytes: usage.usedBytes, mapBytes: usage.mapBytes)
         }
         evictIdle()
         if let failed { throw failed }
@@ -70,9 +67,14 @@ extension Shard {
 
     /// Appends stop before the file is quite full: deletions need room, too.
     private func refuseEarly() throws(StoreError) {
-        let usage = try onBase { () throws(LMDBError) in try base.environment.statistics }
-        let liveBytes = usage.usedBytes - (usage.freePages ?? 0) * usage.pageBytes
-        guard liveBytes > configuration.mapBytesMaximum / 10 * 9 else { return }
+        let limit = configuration.mapBytesMaximum / 10 * 9
+        let liveBytes = try onBase { () throws(LMDBError) in
+            // Free pages are counted only when they decide.
+            guard try base.environment.usage.usedBytes > limit else { return 0 }
+            let usage = try base.environment.statistics
+            return usage.usedBytes - (usage.freePages ?? 0) * usage.pageBytes
+        }
+        guard liveBytes > limit else { return }
         throw StoreError(
             code: .storageFull,
             message: "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) bytes; "
@@ -229,7 +231,7 @@ extension Shard {
     ///
     /// - Returns: false when it is at its maximum.
     private func growMap() throws(StoreError) -> Bool {
-        let current = try onBase { () throws(LMDBError) in try base.environment.statistics.mapBytes }
+        let current = try onBase { () throws(LMDBError) in try base.environment.usage.mapBytes }
         guard current < configuration.mapBytesMaximum else { return false }
         let larger = min(current * 2, configuration.mapBytesMaximum)
         try onBase { () throws(LMDBError) in try base.environment.growMap(to: larger) }
