@@ -172,7 +172,10 @@ extension Shard {
             finish(outcomes)
         } catch {
             table.withLock { table in
-                for snapshot in snapshots where snapshot.isWhole { table.markDirty(snapshot.number) }
+                for snapshot in snapshots where snapshot.isWhole {
+                    table[snapshot.number].isInCheckpoint = false
+                    table.markDirty(snapshot.number)
+                }
             }
             throw error
         }
@@ -272,6 +275,7 @@ extension MailboxTable {
     /// Takes over what the data file now holds of a mailbox.
     mutating func apply(_ outcome: MailboxOutcome) {
         let number = outcome.number
+        self[number].isInCheckpoint = false
         let moved = Int(outcome.max - self[number].baseMax)
         self[number].tail.removeFirst(moved)
         self[number].baseMax = outcome.max

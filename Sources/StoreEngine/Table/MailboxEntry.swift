@@ -31,6 +31,8 @@ struct MailboxEntry {
     var isWaitingInBase: Bool
     /// Changed since its last checkpoint: it stands in the table's list of changed ones.
     var isDirty = false
+    /// A checkpoint took it and has not yet committed: its number must stay its own.
+    var isInCheckpoint = false
     /// Its acknowledgement is to be written with the next group.
     var isAcknowledgementPending = false
     /// It stands in the queue of those that may leave memory.
@@ -69,7 +71,7 @@ struct MailboxEntry {
 
     /// Nothing would be lost if memory forgot it.
     var isClean: Bool {
-        !isDirty && !isAcknowledgementPending && tail.isEmpty && allocatedMax == visibleMax
+        !isDirty && !isInCheckpoint && !isAcknowledgementPending && tail.isEmpty && allocatedMax == visibleMax
             && producers.allSatisfy { $0.recent.isEmpty }
     }
 }

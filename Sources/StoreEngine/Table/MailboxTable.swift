@@ -171,6 +171,7 @@ struct MailboxTable {
     mutating func markClean(_ number: Int) {
         assert(self[number].isDirty)
         self[number].isDirty = false
+        self[number].isInCheckpoint = true
         tailBytes -= Self.entryCost
     }
 
