@@ -46,7 +46,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
-        .testTarget(name: "MailboxTests", dependencies: ["Mailbox"], swiftSettings: house),
+        .testTarget(
+            name: "MailboxTests", dependencies: ["Mailbox", "MailboxTesting"], swiftSettings: house),
         .testTarget(name: "CChecksumTests", dependencies: ["CChecksum"], swiftSettings: house),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB"], swiftSettings: house + [.enableExperimentalFeature("Lifetimes")]),
         .testTarget(

@@ -36,7 +36,8 @@ public final class FaultPlan: Sendable {
         state.withLock { state in
             state.reached[name, default: 0] += 1
             if state.hasFired { return isLasting }
-            let count = point.map { state.reached[$0, default: 0] }
+            let count =
+                point.map { state.reached[$0, default: 0] }
                 ?? state.reached.values.reduce(0, +)
             guard point == nil || point == name, count == occurrence else { return false }
             state.hasFired = true

@@ -1,5 +1,5 @@
-internal import Synchronization
 public import Mailbox
+internal import Synchronization
 
 /// A store that keeps everything in a dictionary: what the contract says, as plainly as it can be written.
 ///
@@ -73,6 +73,11 @@ public final class ModelStore: MailboxStorage {
             shared.isClosed = false
             shared.watchers = [:]
         }
+    }
+
+    /// Makes a mailbox look as if everything through a sequence was stored, confirmed and removed.
+    public func seed(_ mailbox: MailboxID, max: SequenceNumber) {
+        modify { $0.mailboxes[mailbox] = ModelMailbox(startingAt: max) }
     }
 
     /// Looks at the content.

@@ -97,7 +97,8 @@ struct ModelState: Sendable {
         var page = try page(limit)
         let head = head(mailbox)
         guard after >= head.floor else { throw .trimmed(floor: head.floor) }
-        return answer(mailbox, after: after, through: min(through ?? head.max, head.max), page: &page)
+        return answer(
+            mailbox, after: after, through: min(through ?? head.max, head.max), page: &page)
     }
 
     private func answer(
