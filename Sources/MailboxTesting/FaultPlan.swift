@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// Says when a test's fault strikes: at the n-th time that a named point is reached.
 ///
-/// Knows nothing of what the points are or what the fault does: whoever reaches a point asks, and fails when told.
+/// Knows nothing of what the points are or what the fault does: whoever reaches a point asks, and
+/// fails when told.
 public final class FaultPlan: Sendable {
     private struct State {
         var reached: [String: Int] = [:]
@@ -17,7 +18,7 @@ public final class FaultPlan: Sendable {
     /// - Parameters:
     ///   - point: the point that the fault waits for; nil counts every point.
     ///   - occurrence: the reach that it strikes at, from 1.
-    ///   - isLasting: true when every reach after it fails as well, wherever: a process that died stays dead.
+    ///   - isLasting: true when every reach after it fails as well: a process that died stays dead.
     public init(point: String?, occurrence: Int, isLasting: Bool = true) {
         self.point = point
         self.occurrence = occurrence

@@ -1,7 +1,7 @@
-internal import Mailbox
+package import Mailbox
 
 /// One device's numbering in one mailbox of the model.
-struct ModelProducer: Sendable {
+package struct ModelProducer: Sendable {
     /// A client sequence that can still be told: where it went, and its bytes.
     struct Entry: Sendable {
         let sequence: SequenceNumber
@@ -11,7 +11,7 @@ struct ModelProducer: Sendable {
     /// How many of the newest client sequences can be told.
     static let windowCount = 1_024
 
-    private(set) var last: ClientSequence = 0
+    package private(set) var last: ClientSequence = 0
     private var window: [ClientSequence: Entry] = [:]
 
     /// The entry of a client sequence among the newest 1 024.
@@ -25,31 +25,31 @@ struct ModelProducer: Sendable {
 }
 
 /// One mailbox of the model: its messages above the floor in an array, and the watermarks.
-struct ModelMailbox: Sendable {
-    private(set) var max: SequenceNumber = 0
-    private(set) var acknowledged: SequenceNumber = 0
-    private(set) var floor: SequenceNumber = 0
+package struct ModelMailbox: Sendable {
+    package private(set) var max: SequenceNumber = 0
+    package private(set) var acknowledged: SequenceNumber = 0
+    package private(set) var floor: SequenceNumber = 0
     /// Those above the floor: `messages[0].sequence == floor + 1`.
-    private(set) var messages: [Message] = []
-    private(set) var bodyBytes: UInt64 = 0
-    private(set) var newestTimestamp: Int64 = 0
-    private(set) var producers: [DeviceID: ModelProducer] = [:]
+    package private(set) var messages: [Message] = []
+    package private(set) var bodyBytes: UInt64 = 0
+    package private(set) var newestTimestamp: Int64 = 0
+    package private(set) var producers: [DeviceID: ModelProducer] = [:]
 
-    var head: Head {
+    package var head: Head {
         Head(
             max: max, acknowledged: acknowledged, floor: floor, bodyBytes: bodyBytes,
             newestTimestampMilliseconds: newestTimestamp)
     }
 
     /// A mailbox that gave out everything through `max` before, of which nothing is left.
-    init(startingAt max: SequenceNumber = 0) {
+    package init(startingAt max: SequenceNumber = 0) {
         self.max = max
         acknowledged = max
         floor = max
     }
 
-    /// Stores a message or recognises it, after the producer's rules; what is refused changes nothing.
-    mutating func append(
+    /// Stores a message or recognises it, by the producer's rules; a refusal changes nothing.
+    package mutating func append(
         producer: Producer?, body: ArraySlice<UInt8>, now: Int64
     ) throws(StoreError) -> (sequence: SequenceNumber?, isDuplicate: Bool) {
         if let producer {
@@ -80,8 +80,8 @@ struct ModelMailbox: Sendable {
         return (max, false)
     }
 
-    /// The messages above `after` and up to `through`. Precondition: none of them is below the floor.
-    func messages(after: SequenceNumber, through: SequenceNumber) -> ArraySlice<Message> {
+    /// The messages above `after` and up to `through`. Precondition: `after` is from the floor.
+    package func messages(after: SequenceNumber, through: SequenceNumber) -> ArraySlice<Message> {
         let end = Swift.min(through, max)
         guard after < end else { return [] }
         precondition(after >= floor)
@@ -89,19 +89,19 @@ struct ModelMailbox: Sendable {
     }
 
     /// The watermark grows, or stays. Precondition: `sequence` is not above the newest.
-    mutating func acknowledge(through sequence: SequenceNumber) {
+    package mutating func acknowledge(through sequence: SequenceNumber) {
         precondition(sequence <= max)
         acknowledged = Swift.max(acknowledged, sequence)
     }
 
     /// The watermark after a crash, which may have lost acknowledgements.
-    mutating func forgetAcknowledgements(above sequence: SequenceNumber) {
+    package mutating func forgetAcknowledgements(above sequence: SequenceNumber) {
         precondition(sequence >= floor)
         acknowledged = Swift.min(acknowledged, sequence)
     }
 
     /// Removes everything up to `sequence`. Precondition: all of it is acknowledged.
-    mutating func trim(through sequence: SequenceNumber) {
+    package mutating func trim(through sequence: SequenceNumber) {
         precondition(sequence <= acknowledged)
         guard sequence > floor else { return }
         let count = Int(sequence - floor)
@@ -111,7 +111,7 @@ struct ModelMailbox: Sendable {
     }
 
     /// Everything up to here goes when the policy is applied now.
-    func floor(under policy: RetentionPolicy, now: Int64) -> SequenceNumber {
+    package func floor(under policy: RetentionPolicy, now: Int64) -> SequenceNumber {
         let confirmed = messages.prefix(Int(acknowledged - floor))
         switch policy {
         case .unacknowledged:

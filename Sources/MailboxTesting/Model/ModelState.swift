@@ -1,9 +1,9 @@
-internal import Mailbox
+package import Mailbox
 
 /// Everything that the model knows, as a value: a copy of it is a backup.
-struct ModelState: Sendable {
-    var epoch: Epoch
-    var mailboxes: [MailboxID: ModelMailbox] = [:]
+package struct ModelState: Sendable {
+    package var epoch: Epoch
+    package var mailboxes: [MailboxID: ModelMailbox] = [:]
     let configuration: ModelStore.Configuration
 
     /// Timestamps are kept in 48 bits.
@@ -190,7 +190,7 @@ struct ModelState: Sendable {
     }
 }
 
-/// The room that is left in an answer: messages are added while their bytes fit, the very first always.
+/// The room that is left in an answer: messages are added while they fit, the very first always.
 struct ModelPage {
     private var messages: Int
     private var bytes: Int

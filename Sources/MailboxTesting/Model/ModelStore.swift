@@ -1,9 +1,9 @@
 public import Mailbox
 internal import Synchronization
 
-/// A store that keeps everything in a dictionary: what the contract says, as plainly as it can be written.
+/// A store that keeps everything in a dictionary: what the contract says, written plainly.
 ///
-/// The measure for every other `MailboxStorage`: a test gives both the same calls and compares the answers.
+/// The measure for every other `MailboxStorage`: a test gives both the same calls, and compares.
 public final class ModelStore: MailboxStorage {
     /// The limits and choices that a store may be configured with.
     public struct Configuration: Sendable {
@@ -81,12 +81,12 @@ public final class ModelStore: MailboxStorage {
     }
 
     /// Looks at the content.
-    func inspect<Value: Sendable>(_ body: (ModelState) -> Value) -> Value {
+    package func inspect<Value: Sendable>(_ body: (ModelState) -> Value) -> Value {
         shared.withLock { body($0.model) }
     }
 
     /// Changes the content beside the verbs; watchers hear nothing.
-    func modify(_ body: (inout ModelState) -> Void) {
+    package func modify(_ body: (inout ModelState) -> Void) {
         shared.withLock { body(&$0.model) }
     }
 
