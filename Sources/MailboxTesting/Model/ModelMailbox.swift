@@ -94,10 +94,9 @@ package struct ModelMailbox: Sendable {
         acknowledged = Swift.max(acknowledged, sequence)
     }
 
-    /// The watermark after a crash, which may have lost acknowledgements.
+    /// The watermark after a crash, which may have lost acknowledgements; never below the floor.
     package mutating func forgetAcknowledgements(above sequence: SequenceNumber) {
-        precondition(sequence >= floor)
-        acknowledged = Swift.min(acknowledged, sequence)
+        acknowledged = Swift.min(acknowledged, Swift.max(floor, sequence))
     }
 
     /// Removes everything up to `sequence`. Precondition: all of it is acknowledged.
