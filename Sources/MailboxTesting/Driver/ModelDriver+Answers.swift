@@ -49,7 +49,11 @@ extension ModelDriver {
         guard case .failure(let error) = actual, subject.passingCodes.contains(error.code) else {
             return false
         }
-        for mailbox in Set(mailboxes) { try observe(mailbox, try await store.head(mailbox)) }
+        try await expectUntouched(mailboxes)
         return true
+    }
+
+    func expectUntouched(_ mailboxes: [MailboxID]) async throws {
+        for mailbox in Set(mailboxes) { try observe(mailbox, try await store.head(mailbox)) }
     }
 }

@@ -62,6 +62,11 @@ extension ModelDriver {
         }
         if isUnknown { return }
         if try await hasPassed(actual, mailboxes) { return }
+        if case .failure(let error) = actual, error.code == .invalidArgument,
+            subject.splitsReceivers, Set(mailboxes.map(\.receiver)).count > 1
+        {
+            return try await expectUntouched(mailboxes)
+        }
         let expected = await answer { () throws(StoreError) in
             try await self.model.append(atomically: appends)
         }
@@ -165,7 +170,10 @@ extension ModelDriver {
             body = body.isEmpty ? [1] : body.dropLast() + [body[body.endIndex - 1] ^ 1]
         case .skipping(let device, let count):
             producer = Producer(device: device, clientSequence: last(device) + 1 + count)
-        case .zero(let device): producer = Producer(device: device, clientSequence: 0)
+        case .zero(let device):
+            // One thing wrong at a time: what is checked first is left open.
+            body = body.prefix(100)
+            producer = Producer(device: device, clientSequence: 0)
         }
         return Append(plan.mailbox, producer: producer, body: body)
     }

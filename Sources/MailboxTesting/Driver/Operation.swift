@@ -39,7 +39,7 @@ public enum Operation: Sendable {
     case restore
 
     /// One message to append.
-    public struct AppendPlan: Sendable {
+    public struct AppendPlan: Sendable, CustomStringConvertible {
         /// Where it goes.
         public var mailbox: MailboxID
         /// How it is numbered.
@@ -48,10 +48,13 @@ public enum Operation: Sendable {
         public var bodyBytes: Int
         /// What its body is made from.
         public var bodySeed: UInt64
+
+        /// Where, which number, how many bytes.
+        public var description: String { "\(mailbox) \(numbering) \(bodyBytes) B" }
     }
 
     /// How a message is numbered by its device.
-    public enum Numbering: Sendable {
+    public enum Numbering: Sendable, CustomStringConvertible {
         /// Not at all.
         case none
         /// By the number that the device has next.
@@ -64,6 +67,18 @@ public enum Operation: Sendable {
         case skipping(DeviceID, count: UInt32)
         /// By 0.
         case zero(DeviceID)
+
+        /// The kind, the device and the figure.
+        public var description: String {
+            switch self {
+            case .none: "unnumbered"
+            case .next(let device): "\(device)'s next"
+            case .again(let device, let back): "\(device)'s last - \(back) again"
+            case .conflict(let device, let back): "\(device)'s last - \(back) with other bytes"
+            case .skipping(let device, let count): "\(device)'s next + \(count)"
+            case .zero(let device): "\(device)'s 0"
+            }
+        }
     }
 
     /// What a receiver says that it holds.

@@ -23,6 +23,8 @@ public struct Subject: Sendable {
     public var mayFail = false
     /// Refusals that pass and leave no trace, such as those of injected errors.
     public var passingCodes: Set<StoreError.Code> = []
+    /// True when atomic batches to several receivers may be refused as `invalidArgument`.
+    public var splitsReceivers = false
     /// Checks what only this kind of store can check of itself.
     public var verify: (@Sendable (any MailboxStorage) async throws -> Void)?
     /// Clears away.
