@@ -65,12 +65,11 @@ extension Failure {
         }
     }
 
-    /// No store in a directory that a command needs one in.
-    static func noSuchStore(_ path: String) -> Failure {
-        Failure(
-            code: "noSuchStore",
-            message: "\(path) holds no store; `append` and `replay` create one",
-            status: .noInput)
+    /// No store, or no backup, in a directory that a command needs one in.
+    static func noSuchStore(_ path: String, _ what: String) -> Failure {
+        let hint = what == "store" ? "`append` and `replay` create one" : "`backup` makes one"
+        return Failure(
+            code: "noSuchStore", message: "\(path) holds no \(what); \(hint)", status: .noInput)
     }
 
     /// A system call on a file that failed, by its `errno`.

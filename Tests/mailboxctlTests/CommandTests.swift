@@ -114,6 +114,13 @@ import Testing
             let head = try await tool("head", store, "a", "b", "--json").object
             #expect(number(head["newestTimestampMilliseconds"]) == 1_082_040_963_000)
             #expect(number(head["max"]) == 4)
+            let exact = directory + "/exact"
+            _ = await tool("replay", exact, trace, "--span", "1s")
+            let read = try await tool("read", exact, "a", "b", "--json").object
+            let messages = try #require(read["messages"] as? [[String: Any]])
+            #expect(
+                messages.compactMap { number($0["timestampMilliseconds"]) }
+                    == [1_082_040_962_000, 1_082_040_963_000])
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Mailbox
 import StoreEngine
 
 /// `mailboxctl backup`
@@ -23,15 +24,15 @@ struct BackupCommand: ConsoleCommand {
 
     func execute(_ console: Console) async throws {
         try StoreLocation.checkCreatable(destination)
-        _ = try await location.withStore { store in try store.backup(to: destination) }
-        let bytes = DiskUsage.bytes(of: destination)
+        let report = try await location.withStore { store in try store.backup(to: destination) }
         if output.json {
             return try console.write(
                 .object([
                     ("store", .string(location.store)), ("backup", .string(destination)),
-                    ("diskBytes", .number(bytes)),
+                    ("diskBytes", .number(report.bytes)),
+                    ("epoch", .string(report.epoch.description)),
                 ]))
         }
-        try console.write("\(destination): \(Text.bytes(bytes)) on disk")
+        try console.write("\(destination): \(Text.bytes(report.bytes)) on disk")
     }
 }

@@ -8,8 +8,9 @@ struct CompactCommand: ConsoleCommand {
         commandName: "compact",
         abstract: "Removes confirmed messages that no policy keeps.",
         discussion: """
-            No policy removes a message that is not confirmed. Sequences, watermarks and devices' \
-            numbers survive the removal of every message. Durations: 30d, 12h, 45min, 90s, 500ms.
+            No policy removes a message that is not confirmed, and no other command of this tool \
+            removes any. Sequences, watermarks and devices' numbers survive the removal of every \
+            message. Durations: 30d, 12h, 45min, 90s, 500ms.
 
             EXAMPLES
               mailboxctl compact mail --keep-unacknowledged
@@ -30,7 +31,6 @@ struct CompactCommand: ConsoleCommand {
 
     @OptionGroup var output: OutputOptions
 
-    /// Nil takes the store's own policy.
     private var policies: [RetentionPolicy] {
         var policies: [RetentionPolicy] = []
         if keepUnacknowledged { policies.append(.unacknowledged) }
@@ -48,7 +48,7 @@ struct CompactCommand: ConsoleCommand {
 
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
-            try await store.compact(policies.first)
+            try await store.compact(policies.first ?? .unacknowledged)
         }
         if output.json {
             return try console.write(.object(report.jsonMembers))

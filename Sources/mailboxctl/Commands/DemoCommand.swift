@@ -66,7 +66,7 @@ struct DemoCommand: ConsoleCommand {
 
     private func demonstrate(at path: String, _ console: Console) async throws -> Report {
         let clock = TraceClock()
-        var configuration = StoreConfiguration()
+        var configuration = StoreConfiguration.tool
         configuration.mode = .create
         configuration.clock = clock
         return try await StoreLocation.withStore(at: path, configuration) { store in

@@ -24,7 +24,7 @@ struct RestoreCommand: ConsoleCommand {
     @OptionGroup var output: OutputOptions
 
     func execute(_ console: Console) async throws {
-        try StoreLocation.checkExisting(backup)
+        try StoreLocation.checkExisting(backup, as: "backup")
         try StoreLocation.checkCreatable(store)
         let epoch = try MailboxStore.restore(from: backup, to: store)
         if output.json {

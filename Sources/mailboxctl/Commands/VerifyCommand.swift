@@ -34,7 +34,7 @@ struct VerifyCommand: ConsoleCommand {
                     ("problems", Text.count(report.problemCount)),
                 ]))
         }
-        guard report.problemCount == 0 else {
+        guard report.isSound else {
             throw Failure(
                 code: "problemsFound",
                 message: "\(report.problemCount) problems in \(location.store); keep the "
@@ -45,9 +45,11 @@ struct VerifyCommand: ConsoleCommand {
 
     /// Verifies with a progress line.
     static func verify(_ store: MailboxStore, _ console: Console) throws -> VerifyReport {
-        var meter = ProgressMeter("verify", counting: "messages", on: console)
+        var meter = ProgressMeter("verify", counting: "records", on: console)
         let report = try store.verify { progress in
-            meter.update(count: Int(progress.messages), fraction: nil)
+            let expected = Double(max(1, progress.recordsExpected))
+            meter.update(
+                count: progress.records, fraction: min(1, Double(progress.records) / expected))
         }
         meter.finish()
         return report
@@ -61,6 +63,7 @@ extension VerifyReport {
             ("messages", .number(messages)),
             ("bodyBytes", .number(bodyBytes)),
             ("producers", .number(producers)),
+            ("journalGroups", .number(journalGroups)),
             ("problemCount", .number(problemCount)),
             ("problems", .array(problems.map(JSON.string))),
         ]

@@ -15,7 +15,7 @@ struct StoreLocation: ParsableArguments {
         _ body: (MailboxStore) async throws -> Result
     ) async throws -> Result {
         try Self.checkExisting(store)
-        var configuration = StoreConfiguration()
+        var configuration = StoreConfiguration.tool
         configuration.mode = .open
         return try await Self.withStore(at: store, configuration, body)
     }
@@ -39,19 +39,21 @@ struct StoreLocation: ParsableArguments {
     }
 
     /// Refuses what cannot be a store, with a failure that says why.
-    static func checkExisting(_ path: String) throws(Failure) {
+    static func checkExisting(
+        _ path: String, as what: String = "store"
+    ) throws(Failure) {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            if errno == ENOENT { throw .noSuchStore(path) }
+            if errno == ENOENT { throw .noSuchStore(path, what) }
             throw .file(path, doing: "open", errno: errno)
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw .file(path, doing: "open the store", errno: ENOTDIR)
+            throw .file(path, doing: "open the \(what)", errno: ENOTDIR)
         }
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
-            throw .file(path, doing: "open the store", errno: errno)
+            throw .file(path, doing: "open the \(what)", errno: errno)
         }
-        guard !isEmpty(path) else { throw .noSuchStore(path) }
+        guard !isEmpty(path) else { throw .noSuchStore(path, what) }
     }
 
     /// Refuses a place where no store can be created, with a failure that says why.
@@ -95,6 +97,16 @@ struct StoreLocation: ParsableArguments {
     }
 }
 
+extension StoreConfiguration {
+    /// What the tool opens stores with: it removes nothing but by `compact`, whatever policy the
+    /// service on this store has.
+    static var tool: StoreConfiguration {
+        var configuration = StoreConfiguration()
+        configuration.retention = .newest(.max)
+        return configuration
+    }
+}
+
 /// How a store is made when none is there yet.
 struct CreationOptions: ParsableArguments {
     @Option(help: "Shards of a store that is created, 1 … 64. An existing store keeps its own.")
@@ -119,7 +131,7 @@ struct CreationOptions: ParsableArguments {
         _ body: (MailboxStore) async throws -> Result
     ) async throws -> Result {
         try StoreLocation.checkCreatable(path)
-        var configuration = StoreConfiguration()
+        var configuration = StoreConfiguration.tool
         configuration.shardCount = shards
         configuration.durability = durability
         configuration.clock = clock

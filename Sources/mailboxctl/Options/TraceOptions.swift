@@ -35,6 +35,9 @@ struct ReplayOptions: ParsableArguments {
     @Option(help: "Messages that are committed together; they get the time of the newest of them.")
     var batch = 4_096
 
+    @Option(help: "Commit together only what the trace has within this time: 1s, 5min, 1h.")
+    var span: DurationArgument?
+
     @Flag(help: "Pass over lines that are no messages, instead of stopping at the first.")
     var skipBadLines = false
 
@@ -51,7 +54,8 @@ struct ReplayOptions: ParsableArguments {
         clock: TraceClock, on console: Console
     ) async throws -> ReplayReport {
         let replayer = Replayer(
-            store: store, device: try DeviceID(device), groupCount: batch, clock: clock)
+            store: store, device: try DeviceID(device), groupCount: batch,
+            groupMilliseconds: span?.milliseconds ?? .max, clock: clock)
         guard let path else {
             return try await Replayer.replay(generator, into: replayer, on: console)
         }

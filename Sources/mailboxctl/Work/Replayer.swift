@@ -25,23 +25,30 @@ struct Replayer {
     private let store: MailboxStore
     private let device: DeviceID
     private let groupCount: Int
+    private let groupMilliseconds: Int64
     private let clock: TraceClock
     private var clientSequences: [MailboxID: ClientSequence] = [:]
     private var group: [Append] = []
     private var groupBytes = 0
-    private var groupTimeMilliseconds: Int64 = 0
+    /// The trace's time of the group's first message, and of its newest.
+    private var groupTimes: ClosedRange<Int64> = 0...0
     private var committing: Task<[Result<AppendResult, StoreError>], any Error>?
     private var report = ReplayReport()
 
     /// - Parameters:
     ///   - device: who numbers the messages.
     ///   - groupCount: how many messages are handed to the store at once, from 1.
+    ///   - groupMilliseconds: how far apart in the trace's time a group's messages may be.
     ///   - clock: the store's clock, which follows the trace. All messages of a group get the time
     ///     of its newest.
-    init(store: MailboxStore, device: DeviceID, groupCount: Int, clock: TraceClock) {
+    init(
+        store: MailboxStore, device: DeviceID, groupCount: Int, groupMilliseconds: Int64,
+        clock: TraceClock
+    ) {
         self.store = store
         self.device = device
         self.groupCount = groupCount
+        self.groupMilliseconds = groupMilliseconds
         self.clock = clock
     }
 
@@ -72,6 +79,13 @@ struct Replayer {
     }
 
     private mutating func add(_ record: TraceRecord) async throws {
+        let time = record.timeMilliseconds
+        if group.isEmpty {
+            groupTimes = time...time
+        } else if time - groupTimes.lowerBound > groupMilliseconds {
+            try await commit()
+            groupTimes = time...time
+        }
         let clientSequence = clientSequences[record.mailbox, default: 0] + 1
         clientSequences[record.mailbox] = clientSequence
         group.append(
@@ -80,7 +94,7 @@ struct Replayer {
                 producer: Producer(device: device, clientSequence: clientSequence),
                 body: record.body))
         groupBytes += record.body.count
-        groupTimeMilliseconds = max(groupTimeMilliseconds, record.timeMilliseconds)
+        groupTimes = groupTimes.lowerBound...max(groupTimes.upperBound, time)
         report.messages += 1
         report.bodyBytes += record.body.count
         if group.count >= groupCount || groupBytes >= Self.groupBytesMaximum { try await commit() }
@@ -91,7 +105,7 @@ struct Replayer {
         // One group at a time: a mailbox's messages must arrive in their order.
         try await settle()
         guard !group.isEmpty else { return }
-        clock.advance(to: groupTimeMilliseconds)
+        clock.advance(to: groupTimes.upperBound)
         let (batch, store) = (group, store)
         committing = Task { try await store.append(batch: batch) }
         group.removeAll(keepingCapacity: true)
