@@ -11,7 +11,7 @@ enum JournalRecord {
     static let appendKind: UInt8 = 1
     static let acknowledgeKind: UInt8 = 2
 
-    static func appendByteCount(_ append: Append) -> Int {
+    static func appendByteCount(_ append: borrowing Append) -> Int {
         4 + append.mailbox.receiver.utf8Count + append.mailbox.sender.utf8Count
             + MessageEncoding.byteCount(
                 producer: append.producer, bodyByteCount: append.body.count)

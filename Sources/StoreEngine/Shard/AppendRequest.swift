@@ -6,45 +6,121 @@ internal import Synchronization
 /// Written by the caller before it is queued, then by the holder of the commit turn alone, then read by the caller
 /// after its completion: three owners, one after the other, each hand-over through a lock.
 final class AppendRequest: @unchecked Sendable {
-    let appends: ArraySlice<Append>
-    let keys: [MailboxKey]
+    /// The messages of a call: most calls bring one, which then needs no array.
+    private enum Content {
+        case one(Append, MailboxKey)
+        case many(ArraySlice<Append>, [MailboxKey])
+    }
+
+    private let content: Content
+    let count: Int
     let isAtomic: Bool
+    /// Any of the appends names a producer.
+    let hasProducers: Bool
     /// What the request takes of a group's payload, at most.
     let payloadBytes: Int
-    /// One for each append, in their order.
-    var results: [Result<AppendResult, StoreError>] = []
+    /// The answer to a single append.
+    private(set) var result: Result<AppendResult, StoreError>?
+    /// The answers to several, in their order.
+    private(set) var results: [Result<AppendResult, StoreError>] = []
     /// What concerns the call as a whole.
     var failure: StoreError?
     private let completion: Completion
 
     /// How the caller learns that the request is done.
+    @safe
     enum Completion {
-        case continuation(CheckedContinuation<Void, Never>)
+        case continuation(UnsafeContinuation<Void, Never>)
         case monitor(Monitor<Bool>)
     }
 
-    init(
-        appends: ArraySlice<Append>, isAtomic: Bool, completion: Completion
-    ) {
-        self.appends = appends
-        self.isAtomic = isAtomic
+    /// A request for one message.
+    init(_ append: Append, completion: Completion) {
+        content = .one(append, MailboxKey(append.mailbox))
+        count = 1
+        isAtomic = false
+        hasProducers = append.producer != nil
+        payloadBytes = JournalRecord.appendByteCount(append)
         self.completion = completion
+    }
+
+    /// A request for several messages.
+    init(_ appends: ArraySlice<Append>, isAtomic: Bool, completion: Completion) {
         var keys: [MailboxKey] = []
         keys.reserveCapacity(appends.count)
         var bytes = 0
-        for append in appends {
-            let key = MailboxKey(append.mailbox)
-            keys.append(key)
-            bytes += JournalRecord.appendByteCount(append)
+        var hasProducers = false
+        let span = appends.span
+        for index in span.indices {
+            keys.append(MailboxKey(span[index].mailbox))
+            bytes += JournalRecord.appendByteCount(span[index])
+            if span[index].producer != nil { hasProducers = true }
         }
-        self.keys = keys
+        content = .many(appends, keys)
+        count = keys.count
+        self.isAtomic = isAtomic
+        self.hasProducers = hasProducers
         payloadBytes = bytes
+        self.completion = completion
+    }
+
+    /// Calls `body` with each mailbox's key.
+    @inline(__always)
+    func forEachKey(_ body: (_ index: Int, MailboxKey) -> Void) {
+        switch content {
+        case .one(_, let key): body(0, key)
+        case .many(_, let keys): for index in keys.indices { body(index, keys[index]) }
+        }
+    }
+
+    /// The device that numbers a message.
+    func device(at index: Int) -> DeviceID? {
+        guard hasProducers else { return nil }
+        switch content {
+        case .one(let append, _): return append.producer?.device
+        case .many(let appends, _):
+            return appends[appends.startIndex + index].producer?.device
+        }
+    }
+
+    /// Answers each append, in order, with what `body` says.
+    @inline(__always)
+    func answerEach(
+        _ body: (_ index: Int, borrowing Append) -> Result<AppendResult, StoreError>
+    ) {
+        switch content {
+        case .one(let append, _): result = body(0, append)
+        case .many(let appends, _):
+            results.reserveCapacity(count)
+            let span = appends.span
+            for index in span.indices { results.append(body(index, span[index])) }
+        }
+    }
+
+    /// The answer to a single append.
+    func answer() throws(StoreError) -> AppendResult {
+        guard let result else { throw .closed() }
+        return try result.get()
+    }
+
+    /// Takes the answers back: the request is refused as a whole.
+    func refuse(_ error: StoreError) {
+        result = nil
+        results = []
+        failure = error
+    }
+
+    /// The first append that was refused.
+    var firstRefusal: StoreError? {
+        if case .failure(let error) = result { return error }
+        for case .failure(let error) in results { return error }
+        return nil
     }
 
     /// The results are in place, or the failure is: lets the caller go on. Called once.
     func complete() {
         switch completion {
-        case .continuation(let continuation): continuation.resume()
+        case .continuation(let continuation): unsafe continuation.resume()
         case .monitor(let monitor): monitor.change { $0 = true }
         }
     }

@@ -39,16 +39,16 @@ struct GroupBuilder {
     ///
     /// - Parameter recall: looks a producer's record up in the data file.
     mutating func allocate(
-        _ append: Append, at number: Int, durability: Durability, in table: inout MailboxTable,
-        recall: (Producer) -> Result<ProducerRecord?, StoreError>
+        _ append: borrowing Append, at number: Int, durability: Durability, in table: inout MailboxTable,
+        recall: (Producer, MailboxKey) -> Result<ProducerRecord?, StoreError>
     ) -> Result<AppendResult, StoreError> {
         allocate(append, number, durability, entry: &table[number], recall)
     }
 
     /// The same with the entry at hand: each way to it through the table costs two checks.
     private mutating func allocate(
-        _ append: Append, _ number: Int, _ durability: Durability, entry: inout MailboxEntry,
-        _ recall: (Producer) -> Result<ProducerRecord?, StoreError>
+        _ append: borrowing Append, _ number: Int, _ durability: Durability, entry: inout MailboxEntry,
+        _ recall: (Producer, MailboxKey) -> Result<ProducerRecord?, StoreError>
     ) -> Result<AppendResult, StoreError> {
         var producerPlace = -1
         if let producer = append.producer {
@@ -78,7 +78,7 @@ struct GroupBuilder {
     /// Compares a client sequence with what its device wrote before.
     private static func admit(
         _ producer: Producer, _ body: ArraySlice<UInt8>, entry: inout MailboxEntry,
-        recall: (Producer) -> Result<ProducerRecord?, StoreError>
+        recall: (Producer, MailboxKey) -> Result<ProducerRecord?, StoreError>
     ) -> Admission {
         guard let place = entry.producers.firstIndex(where: { $0.device == producer.device }) else {
             guard producer.clientSequence == 1 else { return .refused(.producerGap(expected: 1)) }
@@ -97,7 +97,7 @@ struct GroupBuilder {
         if Int(age) < recent.count {
             record = recent[recent.count - 1 - Int(age)]
         } else {
-            switch recall(producer) {
+            switch recall(producer, entry.key) {
             case .success(let found): record = found
             case .failure(let error): return .refused(error)
             }
@@ -110,7 +110,7 @@ struct GroupBuilder {
 
     @inline(__always)
     private mutating func give(
-        _ append: Append, _ number: Int, producerPlace: Int, entry: inout MailboxEntry
+        _ append: borrowing Append, _ number: Int, producerPlace: Int, entry: inout MailboxEntry
     ) -> SequenceNumber {
         let sequence = entry.allocatedMax + 1
         let previousTimestamp = entry.allocatedTimestamp

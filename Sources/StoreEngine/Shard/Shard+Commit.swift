@@ -93,9 +93,9 @@ extension Shard {
         var cold: [ColdMailbox] = []
         for request in requests {
             table.withLock { table in
-                for (key, append) in zip(request.keys, request.appends) {
+                request.forEachKey { index, key in
                     let place = table.find(key) ?? -1
-                    let device = append.producer?.device
+                    let device = request.device(at: index)
                     if place < 0 || !Self.knows(device, table[place]) {
                         cold.append(ColdMailbox(key: key, device: device, index: places.count))
                     }
@@ -196,7 +196,7 @@ extension Shard {
                     allocateEach(request, places: places, from: start, &group, &table)
                 }
             }
-            start += request.keys.count
+            start += request.count
         }
         table.withLock { table in
             group.takeAcknowledgements(
@@ -208,15 +208,10 @@ extension Shard {
         _ request: AppendRequest, places: [Int], from start: Int, _ group: inout GroupBuilder,
         _ table: inout MailboxTable
     ) {
-        request.results.reserveCapacity(request.appends.count)
-        var index = start
-        for append in request.appends {
-            let place = places[index]
-            request.results.append(
-                group.allocate(
-                    append, at: place, durability: configuration.durability, in: &table,
-                    recall: { recall($0, append.mailbox) }))
-            index += 1
+        request.answerEach { index, append in
+            group.allocate(
+                append, at: places[start + index], durability: configuration.durability,
+                in: &table, recall: recall)
         }
     }
 
@@ -226,23 +221,20 @@ extension Shard {
     ) {
         let mark = group.mark
         allocateEach(request, places: places, from: start, &group, &table)
-        for case .failure(let error) in request.results {
-            group.rollBack(to: mark, in: &table)
-            request.results = []
-            request.failure = error
-            return
-        }
+        guard let refusal = request.firstRefusal else { return }
+        group.rollBack(to: mark, in: &table)
+        request.refuse(refusal)
     }
 
     /// Looks a producer's older record up in the data file: a resend of long ago, so rare.
     private func recall(
-        _ producer: Producer, _ mailbox: MailboxID
+        _ producer: Producer, _ key: MailboxKey
     ) -> Result<ProducerRecord?, StoreError> {
         do throws(StoreError) {
             return .success(
                 try onBase { () throws(LMDBError) in
                     try base.environment.read { transaction throws(LMDBError) in
-                        try base.producerRecord(MailboxKey(mailbox).bytes, producer, transaction)
+                        try base.producerRecord(key.bytes, producer, transaction)
                     }
                 })
         } catch {

@@ -83,10 +83,10 @@ final class Shard: Sendable {
 
     /// Commits the request on this thread when the turn is free, else waits for who has it.
     func appendBlocking(
-        _ appends: ArraySlice<Append>, isAtomic: Bool
-    ) throws(StoreError) -> [Result<AppendResult, StoreError>] {
+        _ make: (AppendRequest.Completion) -> AppendRequest
+    ) throws(StoreError) -> AppendRequest {
         let done = Monitor(false)
-        let request = AppendRequest(appends: appends, isAtomic: isAtomic, completion: .monitor(done))
+        let request = make(.monitor(done))
         try queue.add(request, waking: false)
         // One group takes all that waits, this request with it.
         turn.withLockIfAvailable { turn in
@@ -97,28 +97,31 @@ final class Shard: Sendable {
         if !queue.isEmpty { queue.wake() }
         done.wait { $0 ? true : nil }
         if let failure = request.failure { throw failure }
-        return request.results
+        return request
     }
 
     /// Hands the request to the commit thread, and resumes when it is durable.
     func append(
-        _ appends: ArraySlice<Append>, isAtomic: Bool
-    ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
-        let outcome = Mutex<(AppendRequest?, StoreError?)>((nil, nil))
-        await withCheckedContinuation { continuation in
-            let request = AppendRequest(
-                appends: appends, isAtomic: isAtomic, completion: .continuation(continuation))
-            outcome.withLock { $0.0 = request }
+        _ make: (AppendRequest.Completion) -> AppendRequest
+    ) async throws(StoreError) -> AppendRequest {
+        // Written before the task suspends, and read after it resumes.
+        nonisolated(unsafe) var made: AppendRequest?
+        nonisolated(unsafe) var refusal: StoreError?
+        // Unsafe means that nobody counts the resumptions: `complete` is called once a request, by construction.
+        unsafe await withUnsafeContinuation { continuation in
+            let request = make(unsafe .continuation(continuation))
+            unsafe made = request
             do throws(StoreError) {
                 try queue.add(request, waking: true)
             } catch {
-                outcome.withLock { $0.1 = error }
-                continuation.resume()
+                unsafe refusal = error
+                unsafe continuation.resume()
             }
         }
-        let (request, refusal) = outcome.withLock { $0 }
-        if let error = refusal ?? request?.failure { throw error }
-        return request?.results ?? []
+        if let refusal = unsafe refusal { throw refusal }
+        guard let request = unsafe made else { throw .closed() }
+        if let failure = request.failure { throw failure }
+        return request
     }
 
     func adopt(_ thread: OSThread) { threads.withLock { $0.append(thread) } }

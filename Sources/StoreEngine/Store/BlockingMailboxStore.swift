@@ -17,9 +17,9 @@ public struct BlockingMailboxStore: Sendable {
     public func append(_ append: Append) throws(StoreError) -> AppendResult {
         try store.whileOpen { () throws(StoreError) in
             try store.check(append)
-            let results = try store.shard(of: append.mailbox.receiver).appendBlocking(
-                [append], isAtomic: false)
-            return try results[0].get()
+            return try store.shard(of: append.mailbox.receiver).appendBlocking {
+                AppendRequest(append, completion: $0)
+            }.answer()
         }
     }
 
@@ -29,7 +29,9 @@ public struct BlockingMailboxStore: Sendable {
     ) throws(StoreError) -> [Result<AppendResult, StoreError>] {
         try store.whileOpen { () throws(StoreError) in
             try BatchPlan(batch, store).runBlocking { part throws(StoreError) in
-                try store.shards[part.shard].appendBlocking(part.appends, isAtomic: false)
+                try store.shards[part.shard].appendBlocking {
+                    AppendRequest(part.appends, isAtomic: false, completion: $0)
+                }.results
             }
         }
     }
@@ -38,8 +40,10 @@ public struct BlockingMailboxStore: Sendable {
     public func append(atomically batch: [Append]) throws(StoreError) -> [AppendResult] {
         try store.whileOpen { () throws(StoreError) in
             guard let shard = try store.checkAtomic(batch) else { return [] }
-            let results = try store.shards[shard].appendBlocking(batch[...], isAtomic: true)
-            return try results.map { result throws(StoreError) in try result.get() }
+            let request = try store.shards[shard].appendBlocking {
+                AppendRequest(batch[...], isAtomic: true, completion: $0)
+            }
+            return try request.results.map { result throws(StoreError) in try result.get() }
         }
     }
 

@@ -5,9 +5,10 @@ extension MailboxStore {
     public func append(_ append: Append) async throws(StoreError) -> AppendResult {
         try check(append)
         try whileOpen { () throws(StoreError) in }
-        let results = try await shard(of: append.mailbox.receiver).append(
-            [append], isAtomic: false)
-        return try results[0].get()
+        let request = try await shard(of: append.mailbox.receiver).append {
+            AppendRequest(append, completion: $0)
+        }
+        return try request.answer()
     }
 
     /// Stores many messages in one group a shard, each accepted or refused for itself.
@@ -17,7 +18,9 @@ extension MailboxStore {
         let plan = try BatchPlan(batch, self)
         try whileOpen { () throws(StoreError) in }
         return try await plan.run { part throws(StoreError) in
-            try await shards[part.shard].append(part.appends, isAtomic: false)
+            try await shards[part.shard].append {
+                AppendRequest(part.appends, isAtomic: false, completion: $0)
+            }.results
         }
     }
 
@@ -25,8 +28,10 @@ extension MailboxStore {
     public func append(atomically batch: [Append]) async throws(StoreError) -> [AppendResult] {
         guard let shard = try checkAtomic(batch) else { return [] }
         try whileOpen { () throws(StoreError) in }
-        let results = try await shards[shard].append(batch[...], isAtomic: true)
-        return try results.map { result throws(StoreError) in try result.get() }
+        let request = try await shards[shard].append {
+            AppendRequest(batch[...], isAtomic: true, completion: $0)
+        }
+        return try request.results.map { result throws(StoreError) in try result.get() }
     }
 
     // MARK: Checking
@@ -37,7 +42,7 @@ extension MailboxStore {
     }
 
     /// What is wrong with an append before anybody looks at the store.
-    func refusal(_ append: Append) -> StoreError? {
+    func refusal(_ append: borrowing Append) -> StoreError? {
         guard append.body.count <= configuration.messageBytesMaximum else {
             return StoreError.messageTooLarge(
                 bytes: append.body.count, limit: configuration.messageBytesMaximum
@@ -100,8 +105,9 @@ struct BatchPlan: Sendable {
     init(_ batch: [Append], _ store: MailboxStore) throws(StoreError) {
         try store.checkCount(batch)
         count = batch.count
-        for (place, append) in batch.enumerated() {
-            if let error = store.refusal(append) { refusals.append((place, error)) }
+        let span = batch.span
+        for place in span.indices {
+            if let error = store.refusal(span[place]) { refusals.append((place, error)) }
         }
         let groupBytes = min(4 << 20, store.configuration.payloadBytesMaximum)
         if refusals.isEmpty, store.shardCount == 1 {
@@ -123,8 +129,9 @@ struct BatchPlan: Sendable {
     ) {
         var start = appends.startIndex
         var bytes = 0
+        let span = appends.span
         for index in appends.indices {
-            let more = JournalRecord.appendByteCount(appends[index])
+            let more = JournalRecord.appendByteCount(span[index - appends.startIndex])
             if bytes + more > groupBytes, index > start {
                 parts.append(
                     Part(shard: shard, appends: appends[start..<index], places: places, start: start))
