@@ -40,9 +40,7 @@ struct MailboxTable {
     init() {}
 
     subscript(number: Int) -> MailboxEntry {
-        @inline(__always) _read {
-            yield chunks[number >> Self.chunkShift][number & Self.chunkMask]
-        }
+        @inline(__always) get { chunks[number >> Self.chunkShift][number & Self.chunkMask] }
         @inline(__always) _modify {
             yield &chunks[number >> Self.chunkShift][number & Self.chunkMask]
         }
