@@ -33,6 +33,15 @@ struct EngineBehaviourTests {
             current.withLock { $0 = reopened }
             return reopened
         }
+        fixture.restore = {
+            _ = try store.backup(to: scratch.file("backup"))
+            try store.close()
+            let place = scratch.file("restored")
+            _ = try MailboxStore.restore(from: scratch.file("backup"), to: place)
+            let restored = try MailboxStore.open(at: place, configuration: settled)
+            current.withLock { $0 = restored }
+            return restored
+        }
         return fixture
     }
 

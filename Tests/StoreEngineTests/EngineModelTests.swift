@@ -42,20 +42,32 @@ struct EngineModelTests {
         var configuration = configuration(seed: seed, clock: clock)
         change(&configuration)
         let settled = configuration
-        let path = scratch.file("store")
+        let place = Mutex(scratch.file("store"))
+        let path: @Sendable () -> String = { place.withLock { $0 } }
         var subject = Subject(
-            store: try MailboxStore.open(at: path, configuration: settled),
+            store: try MailboxStore.open(at: path(), configuration: settled),
             configuration: settled.model(clock: clock), clock: clock)
         subject.splitsReceivers = settled.shardCount > 1
         subject.checkpoint = { try await engine($0).checkpoint() }
         subject.restart = { store in
             try engine(store).close()
-            return try MailboxStore.open(at: path, configuration: settled)
+            return try MailboxStore.open(at: path(), configuration: settled)
         }
         subject.crash = { store in
             try engine(store).abandon()
-            return try MailboxStore.open(at: path, configuration: settled)
+            return try MailboxStore.open(at: path(), configuration: settled)
         }
+        subject.restore = { store in
+            let old = try engine(store)
+            let copy = scratch.file("backup-\(UUID().uuidString)")
+            _ = try old.backup(to: copy)
+            old.abandon()
+            let restored = "\(copy)-restored"
+            _ = try MailboxStore.restore(from: copy, to: restored)
+            place.withLock { $0 = restored }
+            return try MailboxStore.open(at: restored, configuration: settled)
+        }
+        subject.verify = { store in try expectSound(engine(store)) }
         subject.tearDown = { store in
             try? engine(store).close()
             _ = scratch

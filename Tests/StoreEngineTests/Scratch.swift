@@ -73,3 +73,13 @@ func engine(_ store: any MailboxStorage) throws -> MailboxStore {
     }
     return store
 }
+
+/// Every checksum is right, every sequence contiguous, every head true.
+func expectSound(_ store: MailboxStore) throws {
+    let report = try store.verify()
+    guard report.isSound else {
+        throw StoreError(
+            code: .corrupted,
+            message: "\(report.problemCount) problems: \(report.problems.joined(separator: "; "))")
+    }
+}
