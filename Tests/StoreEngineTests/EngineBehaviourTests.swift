@@ -37,7 +37,8 @@ struct EngineBehaviourTests {
             _ = try store.backup(to: scratch.file("backup"))
             try store.close()
             let place = scratch.file("restored")
-            _ = try MailboxStore.restore(from: scratch.file("backup"), to: place)
+            _ = try MailboxStore.restore(
+                from: scratch.file("backup"), to: place, configuration: settled)
             let restored = try MailboxStore.open(at: place, configuration: settled)
             current.withLock { $0 = restored }
             return restored

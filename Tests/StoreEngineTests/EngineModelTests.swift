@@ -63,7 +63,8 @@ struct EngineModelTests {
             _ = try old.backup(to: copy)
             old.abandon()
             let restored = "\(copy)-restored"
-            _ = try MailboxStore.restore(from: copy, to: restored)
+            _ = try MailboxStore.restore(
+                from: copy, to: restored, configuration: settled)
             place.withLock { $0 = restored }
             return try MailboxStore.open(at: restored, configuration: settled)
         }
