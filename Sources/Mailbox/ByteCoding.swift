@@ -3,6 +3,7 @@
 
 extension Span where Element == UInt8 {
     /// The little-endian integer at `offset`. Precondition: it lies within the span.
+    @inlinable
     @inline(__always)
     package func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ offset: Int, as type: Integer.Type = Integer.self
@@ -15,6 +16,7 @@ extension Span where Element == UInt8 {
     }
 
     /// The big-endian integer at `offset`. Precondition: it lies within the span.
+    @inlinable
     @inline(__always)
     package func bigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ offset: Int, as type: Integer.Type = Integer.self
@@ -28,24 +30,28 @@ extension Span where Element == UInt8 {
 
 extension [UInt8] {
     /// Appends the integer, lowest byte first.
+    @inlinable
     @inline(__always)
     package mutating func appendLittleEndian<Integer: FixedWidthInteger>(_ value: Integer) {
         unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
     }
 
     /// Appends the integer, highest byte first.
+    @inlinable
     @inline(__always)
     package mutating func appendBigEndian<Integer: FixedWidthInteger>(_ value: Integer) {
         unsafe Swift.withUnsafeBytes(of: value.bigEndian) { unsafe append(contentsOf: $0) }
     }
 
     /// Appends the bytes of a span.
+    @inlinable
     @inline(__always)
     package mutating func append(copying bytes: borrowing Span<UInt8>) {
         unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
 
     /// Overwrites the four bytes at `offset`. Precondition: they exist.
+    @inlinable
     @inline(__always)
     package mutating func overwriteLittleEndian(_ value: UInt32, at offset: Int) {
         precondition(offset >= 0 && offset &+ 4 <= count)

@@ -62,6 +62,38 @@ public struct MessageBatch: Sendable {
     }
 }
 
+extension MessageBatch: Swift.Sequence {
+    /// Decodes the messages one after the other, each once.
+    public struct Iterator: IteratorProtocol {
+        private let segments: [Segment]
+        private var segment = 0
+        private var ordinalInSegment = 0
+        private var offset: Int
+
+        fileprivate init(_ batch: MessageBatch) {
+            segments = batch.segments
+            offset = batch.segments.first?.offset ?? 0
+        }
+
+        /// The next message, nil behind the last.
+        public mutating func next() -> Message? {
+            guard segment < segments.count else { return nil }
+            let (message, byteCount) = MessageBatch.decode(segments[segment], offset)
+            ordinalInSegment += 1
+            offset += byteCount
+            if ordinalInSegment == segments[segment].count {
+                segment += 1
+                ordinalInSegment = 0
+                if segment < segments.count { offset = segments[segment].offset }
+            }
+            return message
+        }
+    }
+
+    /// An iterator from the first message on.
+    public func makeIterator() -> Iterator { Iterator(self) }
+}
+
 extension MessageBatch: Collection {
     /// A place in the batch; only its own batch gives it a meaning.
     public struct Index: Comparable, Sendable {
@@ -104,7 +136,7 @@ extension MessageBatch: Collection {
 
     /// The message at a place.
     public subscript(index: Index) -> Message {
-        Self.message(segments[index.segment], index.offset)
+        Self.decode(segments[index.segment], index.offset).0
     }
 
     private static func header(_ segment: Segment, _ offset: Int) -> MessageEncoding.Header {
@@ -114,15 +146,17 @@ extension MessageBatch: Collection {
         return header
     }
 
-    private static func message(_ segment: Segment, _ offset: Int) -> Message {
+    /// The message at an offset, and its encoded length.
+    fileprivate static func decode(_ segment: Segment, _ offset: Int) -> (Message, Int) {
         let header = header(segment, offset)
         let start = offset + header.bodyOffset
-        return Message(
+        let message = Message(
             sequence: header.sequence,
             timestampMilliseconds: header.timestampMilliseconds,
             producer: MessageEncoding.producer(
                 in: segment.storage.span, at: offset, header: header),
             body: segment.storage[start..<start + header.bodyByteCount])
+        return (message, header.byteCount)
     }
 }
 

@@ -7,22 +7,37 @@
 ///  +---------+-----------+------------------------+------------------+----------------+------
 /// ```
 /// All little-endian. The client sequence and the device are there only when the device's length is not 0.
+@usableFromInline
 package enum MessageEncoding {
     /// Bytes in front of a message without a producer.
-    package static let headerByteCount = 16
+    @inlinable
+    package static var headerByteCount: Int { 16 }
     /// The largest timestamp that fits: the year 10889.
     package static let maximumTimestamp: Int64 = (1 << 48) - 1
     /// Bytes that a message can need beyond its body.
     package static let maximumOverhead = headerByteCount + 4 + InlineName.maximumCount
 
     /// The fixed part of an encoded message, decoded.
+    @usableFromInline
     package struct Header: BitwiseCopyable {
-        package let sequence: SequenceNumber
-        package let bodyByteCount: Int
-        package let timestampMilliseconds: Int64
-        package let deviceByteCount: Int
+        @usableFromInline package let sequence: SequenceNumber
+        @usableFromInline package let bodyByteCount: Int
+        @usableFromInline package let timestampMilliseconds: Int64
+        @usableFromInline package let deviceByteCount: Int
+
+        @inlinable
+        init(
+            sequence: SequenceNumber, bodyByteCount: Int, timestampMilliseconds: Int64,
+            deviceByteCount: Int
+        ) {
+            self.sequence = sequence
+            self.bodyByteCount = bodyByteCount
+            self.timestampMilliseconds = timestampMilliseconds
+            self.deviceByteCount = deviceByteCount
+        }
 
         /// Where the body begins, counted from the message's first byte.
+        @inlinable
         @inline(__always)
         package var bodyOffset: Int {
             deviceByteCount == 0
@@ -31,11 +46,13 @@ package enum MessageEncoding {
         }
 
         /// The whole message's length.
+        @inlinable
         @inline(__always)
         package var byteCount: Int { bodyOffset + bodyByteCount }
     }
 
     /// The header at `offset`, or nil when the bytes there cannot be a whole message.
+    @inlinable
     @inline(__always)
     package static func header(in bytes: borrowing Span<UInt8>, at offset: Int) -> Header? {
         guard offset >= 0, bytes.count - offset >= headerByteCount else { return nil }
@@ -45,7 +62,7 @@ package enum MessageEncoding {
             bodyByteCount: Int(bytes.littleEndian(offset + 4, as: UInt32.self)),
             timestampMilliseconds: Int64(stamp >> 16),
             deviceByteCount: Int((stamp >> 8) & 0xFF))
-        guard header.deviceByteCount <= InlineName.maximumCount, stamp & 0xFF == 0,
+        guard header.deviceByteCount <= 64, stamp & 0xFF == 0,
             header.byteCount <= bytes.count - offset
         else { return nil }
         return header

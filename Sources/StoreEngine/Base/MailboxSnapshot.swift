@@ -22,6 +22,8 @@ struct MailboxSnapshot {
     /// The encoded messages `baseMax + 1 … max`.
     let tail: [(payload: [UInt8], offset: Int)]
     let producers: [Producer]
+    /// The bytes of these messages.
+    let tailBytes: Int
     /// False when the tail was too long for one step: the mailbox comes again.
     let isWhole: Bool
 
@@ -46,6 +48,7 @@ struct MailboxSnapshot {
             newestTimestamp = header.timestampMilliseconds
         }
         isWhole = tail.count == visible
+        tailBytes = taken
         let max = entry.baseMax + SequenceNumber(tail.count)
         self.max = max
         self.tail = tail

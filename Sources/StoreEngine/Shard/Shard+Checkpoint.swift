@@ -135,15 +135,19 @@ extension Shard {
         return items
     }
 
-    /// Small steps leave the disk to the journal; under pressure larger ones get more done.
+    /// How many mailboxes the next transaction takes.
+    ///
+    /// Small transactions leave the disk to the journal, so that appends stay quick; large ones write several times
+    /// as many pages a second. The fuller the tails, the more throughput counts: appends that wait are slower still.
     private var stepMailboxes: Int {
-        let isPressed = table.withLock {
-            $0.tailBytes > configuration.tailBytesMaximum / 4 * 3
-        }
-        return isPressed ? 8_192 : 1_024
+        let tailBytes = table.withLock { $0.tailBytes }
+        let percent = tailBytes / (configuration.tailBytesMaximum / 100)
+        return percent > 65 ? 8_192 : percent > 55 ? 4_096 : 1_024
     }
 
     private static let stepBytes = 8 << 20
+    /// Mailboxes looked at in one hold of the table's lock.
+    private static let lockSlice = 256
 
     /// Writes the next mailboxes in one transaction; the last of them comes with the log position.
     ///
@@ -151,22 +155,8 @@ extension Shard {
     private func writeStep(
         _ pending: ArraySlice<Item>, completing position: JournalPosition
     ) throws(StoreError) -> ArraySlice<Item> {
-        let limit = stepMailboxes
         var left = pending
-        let snapshots = table.withLock { table in
-            var snapshots: [MailboxSnapshot] = []
-            var bytes = 0
-            while let item = left.first, snapshots.count < limit, bytes < Self.stepBytes {
-                let snapshot = MailboxSnapshot(
-                    table[item.number], number: item.number, table: table, bytes: Self.stepBytes)
-                bytes += snapshot.tail.reduce(0) { $0 + $1.payload.count / 16 + 64 }
-                snapshots.append(snapshot)
-                guard snapshot.isWhole else { break }
-                table.markClean(item.number)
-                left = left.dropFirst()
-            }
-            return snapshots
-        }
+        let snapshots = takeSnapshots(&left, limit: stepMailboxes)
         do throws(StoreError) {
             let outcomes = try write(snapshots, completing: left.isEmpty ? position : nil)
             finish(outcomes)
@@ -180,6 +170,33 @@ extension Shard {
             throw error
         }
         return left
+    }
+
+    /// Takes the next mailboxes' snapshots: whole ones, but for a last one that is too long for one step.
+    private func takeSnapshots(_ left: inout ArraySlice<Item>, limit: Int) -> [MailboxSnapshot] {
+        var snapshots: [MailboxSnapshot] = []
+        var bytes = 0
+        var isDone = false
+        while !isDone, !left.isEmpty, snapshots.count < limit, bytes < Self.stepBytes {
+            let slice = left.prefix(min(Self.lockSlice, limit - snapshots.count))
+            table.withLock { table in
+                for item in slice {
+                    let snapshot = MailboxSnapshot(
+                        table[item.number], number: item.number, table: table,
+                        bytes: Self.stepBytes)
+                    bytes += snapshot.tailBytes
+                    snapshots.append(snapshot)
+                    guard snapshot.isWhole else {
+                        isDone = true
+                        return
+                    }
+                    table.markClean(item.number)
+                    left.removeFirst()
+                    if bytes >= Self.stepBytes { return }
+                }
+            }
+        }
+        return snapshots
     }
 
     private func write(
@@ -243,8 +260,11 @@ extension Shard {
 
     /// The step is in the data file: tails that it holds leave memory.
     private func finish(_ outcomes: [MailboxOutcome]) {
-        table.withLock { table in
-            for outcome in outcomes { table.apply(outcome) }
+        var left = outcomes[...]
+        while !left.isEmpty {
+            let slice = left.prefix(Self.lockSlice)
+            table.withLock { table in for outcome in slice { table.apply(outcome) } }
+            left = left.dropFirst(slice.count)
         }
         counters.withLock { counters in
             for outcome in outcomes {

@@ -130,6 +130,7 @@ extension MailboxSnapshot {
         isWaitingInBase = head.max > head.acknowledged
         tail = []
         producers = []
+        tailBytes = 0
         isWhole = true
     }
 }
