@@ -36,6 +36,9 @@ struct DemoCommand: ConsoleCommand {
         var verify: VerifyReport?
         var bytesBefore: Int64 = 0
         var bytesAfter: Int64 = 0
+        /// Pages of the data files in use: a data file does not shrink, its free pages are used again.
+        var usedBefore = 0
+        var usedAfter = 0
 
         var problemCount: Int { Int(verify?.problemCount ?? 0) }
     }
@@ -78,9 +81,11 @@ struct DemoCommand: ConsoleCommand {
             report.drain = try await drainer.drain(on: console)
             try await store.checkpoint()
             report.bytesBefore = DiskUsage.bytes(of: path)
+            report.usedBefore = try store.statistics().dataBytesUsed
             report.compaction = try await store.compact(.unacknowledged)
             try await store.checkpoint()
             report.bytesAfter = DiskUsage.bytes(of: path)
+            report.usedAfter = try store.statistics().dataBytesUsed
             report.verify = try VerifyCommand.verify(store, console)
             return report
         }
@@ -112,11 +117,15 @@ struct DemoCommand: ConsoleCommand {
                 ("messages by fetch", Text.rate(drain.messages, seconds: drain.seconds)),
                 ("fetched in all", Text.count(drain.messages)),
                 ("removed by compaction", Text.count(report.compaction.messagesRemoved)),
-                ("bytes on disk before", Text.bytes(report.bytesBefore)),
-                ("bytes on disk after", Text.bytes(report.bytesAfter)),
+                ("bytes on disk before", Self.size(report.bytesBefore, used: report.usedBefore)),
+                ("bytes on disk after", Self.size(report.bytesAfter, used: report.usedAfter)),
                 ("problems that verify found", Text.count(report.problemCount)),
             ]))
         if let store { try console.write("the store is in \(store)") }
+    }
+
+    private static func size(_ bytes: Int64, used: Int) -> String {
+        "\(Text.bytes(bytes)), \(Text.bytes(used)) of data in use"
     }
 
     private func check(_ report: Report) throws(Failure) {
@@ -145,6 +154,8 @@ extension DemoCommand.Report {
             ("verify", .object(verify?.jsonMembers ?? [])),
             ("diskBytesBefore", .number(bytesBefore)),
             ("diskBytesAfter", .number(bytesAfter)),
+            ("dataBytesUsedBefore", .number(usedBefore)),
+            ("dataBytesUsedAfter", .number(usedAfter)),
         ]
     }
 }

@@ -3,7 +3,7 @@ import StoreEngine
 
 /// What all heads of a store add up to.
 struct Census: Equatable {
-    private static let pageCount = 1_000
+    private static let pageCount = 10_000
 
     var mailboxes = 0
     /// Messages that the store has.

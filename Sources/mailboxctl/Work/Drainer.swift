@@ -23,8 +23,6 @@ struct DrainReport: Equatable {
 /// Plays every receiver: fetches with a cursor, then with the cursor behind what came, until
 /// nothing is left and everything is confirmed.
 struct Drainer {
-    private static let pageCount = 512
-
     let store: MailboxStore
     let limit: PageLimit
     /// How many receivers ask at the same time.
@@ -33,19 +31,19 @@ struct Drainer {
     var expectedMessages: Int?
 
     func drain(on console: Console) async throws -> DrainReport {
-        let pages = MailboxPages(of: store, pageCount: Self.pageCount)
+        let list = MailboxList(of: store)
         var meter = ProgressMeter("drain", counting: "messages", on: console)
         var total = DrainReport()
         try await withThrowingTaskGroup(of: DrainReport?.self) { group in
             for _ in 0..<concurrency {
-                group.addTask { try drainPage(pages) }
+                group.addTask { try drainPart(list) }
             }
             while let part = try await group.next() {
                 guard let part else { continue }
                 total += part
                 let fraction = expectedMessages.map { Double(total.messages) / Double(max(1, $0)) }
                 meter.update(count: total.messages, fraction: fraction)
-                group.addTask { try drainPage(pages) }
+                group.addTask { try drainPart(list) }
             }
         }
         total.seconds = meter.seconds
@@ -53,11 +51,11 @@ struct Drainer {
         return total
     }
 
-    /// Drains the next page of mailboxes; nil when there is none.
-    private func drainPage(_ pages: MailboxPages) throws -> DrainReport? {
-        guard let page = try pages.next() else { return nil }
+    /// Drains the next mailboxes; nil when there are none.
+    private func drainPart(_ list: MailboxList) throws -> DrainReport? {
+        guard let part = try list.next() else { return nil }
         var report = DrainReport()
-        for entry in page.entries where entry.head.waitingCount > 0 {
+        for entry in part where entry.head.waitingCount > 0 {
             try drain(entry.mailbox, from: entry.head.acknowledged, into: &report)
         }
         return report
@@ -89,30 +87,39 @@ struct Drainer {
     }
 }
 
-/// The store's mailboxes in pages, handed out to several tasks: each page to one of them.
-private final class MailboxPages: Sendable {
-    private struct Position {
+/// The store's mailboxes, handed out to several tasks: each to one of them.
+private final class MailboxList: Sendable {
+    /// A page costs a look at all mailboxes in memory, whatever its size: few large ones.
+    private static let pageCount = 10_000
+    /// What a task takes at once.
+    private static let partCount = 256
+
+    private struct State {
         var after: MailboxID?
         var isAtEnd = false
+        var page: ArraySlice<MailboxPage.Entry> = []
     }
 
     private let store: MailboxStore
-    private let pageCount: Int
-    private let position = Mutex(Position())
+    private let state = Mutex(State())
 
-    init(of store: MailboxStore, pageCount: Int) {
+    init(of store: MailboxStore) {
         self.store = store
-        self.pageCount = pageCount
     }
 
-    /// The next page; nil when all were handed out.
-    func next() throws(StoreError) -> MailboxPage? {
-        try position.withLock { position throws(StoreError) in
-            guard !position.isAtEnd else { return nil }
-            let page = try store.mailboxes(after: position.after, limit: pageCount)
-            position.after = page.next
-            position.isAtEnd = page.next == nil
-            return page
+    /// The next mailboxes; nil when all were handed out.
+    func next() throws(StoreError) -> ArraySlice<MailboxPage.Entry>? {
+        try state.withLock { state throws(StoreError) in
+            if state.page.isEmpty {
+                guard !state.isAtEnd else { return nil }
+                let page = try store.mailboxes(after: state.after, limit: Self.pageCount)
+                state.after = page.next
+                state.isAtEnd = page.next == nil
+                state.page = page.entries[...]
+            }
+            let part = state.page.prefix(Self.partCount)
+            state.page = state.page.dropFirst(part.count)
+            return part
         }
     }
 }

@@ -15,7 +15,7 @@ struct Embedding {
 
         // What the store has of this device says which number comes next: a resend after a crash
         // begins there, and can store nothing twice.
-        let last = try await store.sendState(mailbox, device: phone)
+        let last = try store.sendState(mailbox, device: phone)
         for number in (last + 1)...(last + 3) {
             let answer = try await store.append(
                 Append(
@@ -28,7 +28,7 @@ struct Embedding {
         // Each fetch confirms the one before: the cursor says what is held.
         var cursor = Cursor.zero
         while true {
-            let page = try await store.fetch(mailbox, cursor: cursor, limit: PageLimit(messages: 2))
+            let page = try store.fetch(mailbox, cursor: cursor, limit: PageLimit(messages: 2))
             guard let newest = page.messages.lastSequence else { break }
             for message in page.messages {
                 print(
@@ -36,7 +36,7 @@ struct Embedding {
             }
             cursor = Cursor(newest, epoch: page.epoch)
         }
-        let head = try await store.head(mailbox)
+        let head = try store.head(mailbox)
         print("waiting: \(head.waitingCount) of \(head.max)")
         try store.close()
     }
