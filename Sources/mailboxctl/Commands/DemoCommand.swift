@@ -36,7 +36,8 @@ struct DemoCommand: ConsoleCommand {
         var verify: VerifyReport?
         var bytesBefore: Int64 = 0
         var bytesAfter: Int64 = 0
-        /// Pages of the data files in use: a data file does not shrink, its free pages are used again.
+        /// Pages of the data files in use: a data file does not shrink, its free pages are used
+        /// again.
         var usedBefore = 0
         var usedAfter = 0
 
