@@ -95,6 +95,25 @@ bench-engine: deps-bench ## measure the engine against LMDB and RocksDB in one r
 	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
 	    engine-bench $(BENCH_FLAGS)
 
+DOCUMENTED := Mailbox StoreEngine
+SYMBOLS := $(CURDIR)/.build-docs/symbols
+.PHONY: docs
+docs: deps ## write the public interface's pages into .build-docs, one folder a module
+	mkdir -p $(SYMBOLS)
+	$(SWIFT) build --target StoreEngine --scratch-path .build-docs -Xswiftc -emit-symbol-graph \
+	    -Xswiftc -emit-symbol-graph-dir -Xswiftc $(SYMBOLS) \
+	    -Xswiftc -symbol-graph-minimum-access-level -Xswiftc public
+	for module in $(DOCUMENTED); do \
+	    rm -rf .build-docs/$$module.symbols .build-docs/$$module; \
+	    mkdir .build-docs/$$module.symbols; \
+	    cp $(SYMBOLS)/$$module*.symbols.json .build-docs/$$module.symbols; \
+	    catalog=Sources/$$module/$$module.docc; \
+	    docc convert $$([[ ! -d $$catalog ]] || echo $$catalog) \
+	        --additional-symbol-graph-dir .build-docs/$$module.symbols \
+	        --fallback-display-name $$module --fallback-bundle-identifier $$module \
+	        --output-path .build-docs/$$module; \
+	done
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf .build .build-*
