@@ -175,7 +175,6 @@ extension Shard {
         let limit = PageLimit(
             messages: min(limit.messages, configuration.pageMessagesMaximum),
             bytes: min(limit.bytes, configuration.pageBytesMaximum))
-        var attempt = 0
         while true {
             let lookup = table.withLock { table -> Lookup in
                 guard let number = table.find(key) else {
@@ -190,10 +189,7 @@ extension Shard {
             case .cold(let evictions):
                 if let result = try answerCold(key, limit, epoch, evictions, cold) { return result }
             }
-            attempt += 1
-            // Every turn follows a compaction or an eviction that just happened; a file with a hole is told apart
-            // in `complete`. Let the other thread finish.
-            if attempt > 8 { yieldThread() }
+            // Every further turn follows a compaction or an eviction that just happened.
         }
     }
 
@@ -247,14 +243,24 @@ extension Shard {
         let baseThrough = min(plan.baseMax, plan.through)
         if plan.from <= UInt64(baseThrough) {
             let prefix = key.bytes
-            let isWhole = try readBase { transaction throws(LMDBError) -> Bool in
+            let newFloor = try readBase { transaction throws(LMDBError) -> SequenceNumber? in
                 let next = try collect(plan, prefix, transaction, &page)
-                if next > UInt64(baseThrough) || page.isFull { return true }
-                // A hole: right after a compaction, or damage.
-                if try base.head(prefix, transaction).head.floor >= next { return false }
-                throw .corrupted("message \(next) of a mailbox is missing")
+                if next > UInt64(baseThrough) || page.isFull { return nil }
+                // A hole: compacted since the plan was made, or damage.
+                let floor = try base.head(prefix, transaction).head.floor
+                guard UInt64(floor) >= next else {
+                    throw .corrupted("message \(next) of a mailbox is missing")
+                }
+                return floor
             }
-            guard isWhole else { return nil }
+            if let newFloor {
+                // Said here, not waited for: a shard that failed right behind its commit never says it.
+                table.withLock { table in
+                    guard let number = table.find(key) else { return }
+                    table[number].floor = max(table[number].floor, newFloor)
+                }
+                return nil
+            }
         }
         page.batch.reserveSegments(plan.tail.count + 1)
         for (payload, offset, bodyBytes) in plan.tail {
