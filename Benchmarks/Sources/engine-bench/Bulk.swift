@@ -9,6 +9,7 @@ struct BulkAppend {
     static let candidates = [
         EngineContestant(batch: 256, threads: 1), EngineContestant(batch: 256, threads: 2),
         EngineContestant(batch: 1_024, threads: 1), EngineContestant(batch: 1_024, threads: 2),
+        EngineContestant(batch: 4_096, threads: 1), EngineContestant(batch: 4_096, threads: 2),
     ]
 
     func run() throws -> Section {
@@ -47,16 +48,16 @@ struct BulkAppend {
         var found: [(rate: Double, candidate: Candidate)] = []
         for candidate in candidates {
             let value = try measure(candidate, half)
-            section.row(candidate.name, candidate.settings, "trial: " + rate(value))
-            found.append((value, candidate))
+            section.row(candidate.name, candidate.settings, "trial: " + outcomes([value]))
+            found.append((value.perSecond, candidate))
         }
         found.sort { $0.rate > $1.rate }
         return found.prefix(count).map(\.candidate)
     }
 
-    private func measure(_ contestant: some Contestant, _ workload: Workload) throws -> Double {
+    private func measure(_ contestant: some Contestant, _ workload: Workload) throws -> Outcome {
         let value = try scratch.with("bulk") { try contestant.append(workload, in: $0) }
-        progress("\(contestant.name), \(contestant.settings): \(rate(value))")
+        progress("\(contestant.name), \(contestant.settings): \(outcomes([value]))")
         return value
     }
 
@@ -65,16 +66,16 @@ struct BulkAppend {
         to section: inout Section
     ) throws {
         let lmdb = LMDBPeer()
-        var ours: [Double] = []
+        var ours: [Outcome] = []
         var oursWithCheckpoint: [Double] = []
-        var theirs = [[Double]](repeating: [], count: rocks.count)
-        var plain: [Double] = []
+        var theirs = [[Outcome]](repeating: [], count: rocks.count)
+        var plain: [Outcome] = []
         for round in 1...scale.rounds {
             progress("round \(round) of \(scale.rounds)")
             let (append, withCheckpoint) = try scratch.with("bulk") {
                 try engine.appendAndCheckpoint(workload, in: $0)
             }
-            progress("engine: \(rate(append))")
+            progress("engine: \(outcomes([append]))")
             ours.append(append)
             oursWithCheckpoint.append(withCheckpoint)
             for (number, peer) in rocks.enumerated() {
@@ -82,16 +83,18 @@ struct BulkAppend {
             }
             plain.append(try measure(lmdb, workload))
         }
-        section.row(engine.name, engine.settings, rates(ours))
+        section.row(engine.name, engine.settings, outcomes(ours))
         section.row("", "with a final checkpoint in the time", rates(oursWithCheckpoint))
         for (peer, values) in zip(rocks, theirs) {
-            section.row(peer.name, peer.settings, rates(values))
+            section.row(peer.name, peer.settings, outcomes(values))
         }
-        section.row(lmdb.name, lmdb.settings, rates(plain))
-        let fastest = theirs.max { median($0) < median($1) } ?? []
-        section.metric("engine.append.bulk.msgs_per_s", median(ours), digits: 0)
-        section.metric("engine.append.bulk.vs_rocksdb", median(pairs(ours, fastest)), digits: 2)
-        section.metric("engine.append.bulk.vs_lmdb", median(pairs(ours, plain)), digits: 2)
+        section.row(lmdb.name, lmdb.settings, outcomes(plain))
+        let fastest = theirs.map { $0.map(\.perSecond) }.max { median($0) < median($1) } ?? []
+        let our = ours.map(\.perSecond)
+        section.metric("engine.append.bulk.msgs_per_s", median(our), digits: 0)
+        section.metric("engine.append.bulk.vs_rocksdb", median(pairs(our, fastest)), digits: 2)
+        section.metric(
+            "engine.append.bulk.vs_lmdb", median(pairs(our, plain.map(\.perSecond))), digits: 2)
     }
 }
 

@@ -12,7 +12,7 @@ struct EngineContestant: Contestant {
         "batch \(batch)" + (threads > 1 ? ", \(threads) threads" : "") + ", default configuration"
     }
 
-    func append(_ workload: Workload, in directory: String) throws -> Double {
+    func append(_ workload: Workload, in directory: String) throws -> Outcome {
         try appendAndCheckpoint(workload, in: directory).append
     }
 
@@ -20,19 +20,25 @@ struct EngineContestant: Contestant {
     /// too.
     func appendAndCheckpoint(
         _ workload: Workload, in directory: String
-    ) throws -> (append: Double, withCheckpoint: Double) {
+    ) throws -> (append: Outcome, withCheckpoint: Double) {
+        let processorStart = processorSeconds()
         let store = try MailboxStore.open(at: directory + "/store")
         try fill(store, workload, 0..<workload.warmupCount)
         let started = bench_now()
         let timed = workload.warmupCount..<workload.stream.count
         try fill(store, workload, timed, deadline: started + workload.secondsMaximum)
         let seconds = bench_now() - started
+        // Read here, before the checkpoint: what the peers leave undone is not in theirs either.
+        let processorEnd = processorSeconds()
         try store.blocking.checkpoint()
         let secondsWithCheckpoint = bench_now() - started
         let stored = try checkHeads(store, workload)
         try store.close()
         let count = Double(stored - workload.warmupCount)
-        return (count / seconds, count / secondsWithCheckpoint)
+        let outcome = Outcome(
+            perSecond: count / seconds, messages: stored,
+            processorSeconds: processorEnd - processorStart)
+        return (outcome, count / secondsWithCheckpoint)
     }
 
     /// Appends a range of the stream: each thread takes every n-th batch, and waits for its answer.

@@ -35,7 +35,7 @@ struct PeerSurvey {
         _ peer: some Contestant, _ workload: Workload, _ section: inout Section
     ) throws {
         let value = try scratch.with("peers") { try peer.append(workload, in: $0) }
-        progress("\(peer.name), \(peer.settings): \(rate(value))")
-        section.row(peer.name, peer.settings, rate(value))
+        progress("\(peer.name), \(peer.settings): \(outcomes([value]))")
+        section.row(peer.name, peer.settings, outcomes([value]))
     }
 }

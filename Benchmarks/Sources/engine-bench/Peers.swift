@@ -6,9 +6,28 @@ import PeerRocksDB
 protocol Contestant: Sendable {
     var name: String { get }
     var settings: String { get }
-    /// Appends the workload in an empty directory; answers messages per second, all of them
-    /// durable.
-    func append(_ workload: Workload, in directory: String) throws -> Double
+    /// Appends the workload in an empty directory.
+    func append(_ workload: Workload, in directory: String) throws -> Outcome
+}
+
+/// How a contestant did.
+struct Outcome: Sendable {
+    /// Messages per second, all of them durable.
+    var perSecond: Double
+    /// Processor time per message in microseconds, background work and warm-up included: what hardly
+    /// changes when the machine has other things to do.
+    var processorMicroseconds: Double
+
+    init(perSecond: Double, messages: Int, processorSeconds: Double) {
+        self.perSecond = perSecond
+        processorMicroseconds = processorSeconds / Double(max(1, messages)) * 1e6
+    }
+}
+
+/// Outcomes of several runs for people.
+func outcomes(_ values: [Outcome]) -> String {
+    rates(values.map(\.perSecond))
+        + ", \(fixed(median(values.map(\.processorMicroseconds)), 1)) µs of processor each"
 }
 
 extension bench_result {
@@ -37,14 +56,17 @@ struct LMDBPeer: Contestant {
             + (preallocatedMebibytes > 0 ? ", file of \(preallocatedMebibytes) MiB beforehand" : "")
     }
 
-    func append(_ workload: Workload, in directory: String) throws -> Double {
+    func append(_ workload: Workload, in directory: String) throws -> Outcome {
+        let processorStart = processorSeconds()
         var settings = peer_lmdb_settings()
         settings.batch = batch
         settings.sorted = sorted
         settings.preallocate_bytes = preallocatedMebibytes << 20
         var result = bench_result()
         workload.withPeerWorkload { peer_lmdb_append(directory, &settings, $0, &result) }
-        return try result.rate()
+        return Outcome(
+            perSecond: try result.rate(), messages: workload.warmupCount + result.messages,
+            processorSeconds: processorSeconds() - processorStart)
     }
 }
 
@@ -78,7 +100,8 @@ struct RocksDBPeer: Contestant {
         return parts.joined(separator: ", ")
     }
 
-    func append(_ workload: Workload, in directory: String) throws -> Double {
+    func append(_ workload: Workload, in directory: String) throws -> Outcome {
+        let processorStart = processorSeconds()
         var settings = peer_rocksdb_settings()
         settings.batch = batch
         settings.threads = threads
@@ -100,7 +123,9 @@ struct RocksDBPeer: Contestant {
         settings.universal_compaction = universal
         var result = bench_result()
         workload.withPeerWorkload { peer_rocksdb_append(directory, &settings, $0, &result) }
-        return try result.rate()
+        return Outcome(
+            perSecond: try result.rate(), messages: workload.warmupCount + result.messages,
+            processorSeconds: processorSeconds() - processorStart)
     }
 }
 

@@ -78,6 +78,13 @@ func complain(_ text: String) {
     _ = write(STDERR_FILENO, line, line.count)
 }
 
+/// Seconds that this process's threads have computed, in the kernel and outside.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
 /// Anonymous memory that this process has in RAM; the pages of mapped files are the page cache's.
 func anonymousBytes() -> Int {
     field("RssAnon:", in: "/proc/self/status").map { $0 * 1_024 } ?? 0

@@ -20,7 +20,7 @@ struct TaskAppend {
             ours.append(
                 try await scratch.with("tasks") { try await measureEngine(workload, in: $0) })
             progress("engine: \(rate(ours[round - 1]))")
-            theirs.append(try scratch.with("tasks") { try peer.append(workload, in: $0) })
+            theirs.append(try scratch.with("tasks") { try peer.append(workload, in: $0) }.perSecond)
             progress("\(peer.name): \(rate(theirs[round - 1]))")
         }
         section.row("engine", "one message a call, default configuration", rates(ours))
@@ -34,7 +34,7 @@ struct TaskAppend {
     private func bestPeer(_ workload: Workload) throws -> RocksDBPeer {
         var best = (rate: 0.0, peer: RocksDBPeer())
         for peer in RocksDBPeer.shortlist {
-            let value = try scratch.with("tasks") { try peer.append(workload, in: $0) }
+            let value = try scratch.with("tasks") { try peer.append(workload, in: $0).perSecond }
             progress("\(peer.name), \(peer.settings): \(rate(value))")
             if value > best.rate { best = (value, peer) }
         }
