@@ -14,8 +14,8 @@ protocol Contestant: Sendable {
 struct Outcome: Sendable {
     /// Messages per second, all of them durable.
     var perSecond: Double
-    /// Processor time per message in microseconds, background work and warm-up included: what hardly
-    /// changes when the machine has other things to do.
+    /// Processor time per message in microseconds, background work and warm-up included: what
+    /// changes little when the machine has other things to do.
     var processorMicroseconds: Double
 
     init(perSecond: Double, messages: Int, processorSeconds: Double) {
