@@ -218,12 +218,15 @@ final class FileJournal: Journal {
         return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".journal"
     }
 
-    func prepare() throws(StoreError) {
-        let needed = state.withLock { state in
+    var wantsPreparation: Bool {
+        state.withLock { state in
             state.free.isEmpty && state.failure == nil
-                && state.offset > settings.segmentByteCount / 2
+                && state.offset > settings.segmentByteCount / 4
         }
-        guard needed else { return }
+    }
+
+    func prepare() throws(StoreError) {
+        guard wantsPreparation else { return }
         let segment = try createSegment()
         state.withLock { $0.free.append(segment) }
     }

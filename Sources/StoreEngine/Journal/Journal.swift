@@ -55,6 +55,9 @@ package protocol Journal: AnyObject, Sendable {
     /// Reads every group that the log still holds, and says what is wrong with them.
     func verify() -> JournalVerification
 
+    /// The room made ahead is about to run out: `prepare` should be called soon.
+    var wantsPreparation: Bool { get }
+
     /// Makes room ahead of need, away from the append path.
     func prepare() throws(StoreError)
 }

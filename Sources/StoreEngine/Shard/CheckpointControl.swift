@@ -4,6 +4,8 @@ internal import Mailbox
 struct CheckpointControl {
     /// A threshold was passed.
     var wantsCheckpoint = false
+    /// The journal is to make a segment ahead.
+    var wantsSegment = false
     var isCheckpointing = false
     /// Checkpoints that ended, well or not: who waits for room looks again when it moves.
     var attempts: UInt64 = 0

@@ -3,34 +3,50 @@ internal import Mailbox
 internal import Synchronization
 
 extension Shard {
+    /// What the checkpoint thread does next.
+    private enum Turn {
+        case stop
+        case task(MaintenanceTask)
+        case segment
+        case checkpoint
+    }
+
     /// The checkpoint thread: checkpoints when a threshold is passed or some time went by, and does what is asked.
     func checkpointLoop() {
+        while case let turn = nextTurn() {
+            switch turn {
+            case .stop:
+                let left = control.change { control in
+                    control.hasStopped = true
+                    defer { control.tasks = [] }
+                    return control.tasks
+                }
+                for task in left { task.refuse(.closed()) }
+                return
+            case .task(let task): task.run()
+            // Without it a full segment makes its own successor, and tells of an error.
+            case .segment: _ = try? journal.prepare()
+            // An error is kept in `condition`, and counted; the next turn tries again.
+            case .checkpoint: _ = try? checkpoint()
+            }
+        }
+    }
+
+    private func nextTurn() -> Turn {
         let interval = configuration.checkpointIntervalMilliseconds
-        while true {
-            let isRetrying = condition.withLock { $0.full != nil }
-            let task = control.wait(milliseconds: isRetrying ? min(interval, 1_000) : interval) {
-                control -> MaintenanceTask?? in
-                if control.hasStopped { return .some(nil) }
-                if !control.tasks.isEmpty { return .some(control.tasks.removeFirst()) }
-                return control.wantsCheckpoint || control.isClosing ? .some(nil) : nil
+        let isRetrying = condition.withLock { $0.full != nil }
+        let turn = control.wait(milliseconds: isRetrying ? min(interval, 1_000) : interval) {
+            control -> Turn? in
+            if control.hasStopped { return .stop }
+            if !control.tasks.isEmpty { return .task(control.tasks.removeFirst()) }
+            if control.isClosing { return .stop }
+            if control.wantsSegment {
+                control.wantsSegment = false
+                return .segment
             }
-            let (hasStopped, isClosing) = control.withLock { ($0.hasStopped, $0.isClosing) }
-            if hasStopped { break }
-            if case .some(.some(let task)) = task {
-                task.run()
-            } else if isClosing {
-                break
-            } else {
-                // An error is kept in `condition`, and counted; the next turn tries again.
-                _ = try? checkpoint()
-            }
+            return control.wantsCheckpoint ? .checkpoint : nil
         }
-        let left = control.change { control in
-            control.hasStopped = true
-            defer { control.tasks = [] }
-            return control.tasks
-        }
-        for task in left { task.refuse(.closed()) }
+        return turn ?? .checkpoint
     }
 
     /// Writes everything durable into the data file, and truncates the journal behind it.

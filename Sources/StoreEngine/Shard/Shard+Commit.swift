@@ -266,6 +266,15 @@ extension Shard {
         if needsCheckpoint || journal.usage.usedBytes >= configuration.checkpointJournalBytes {
             askForCheckpoint()
         }
+        if journal.wantsPreparation { askForSegment() }
+    }
+
+    private func askForSegment() {
+        let isNew = control.withLock { control in
+            defer { control.wantsSegment = true }
+            return !control.wantsSegment
+        }
+        if isNew { control.change { _ in } }
     }
 
     private func askForCheckpoint() {
