@@ -46,8 +46,8 @@ struct BaseWriter {
             baseBodyBytes = try HeadRecord.decode(cursor.value, key: key.span).bodyBytes
         }
         var outcome = MailboxOutcome(
-            number: snapshot.number, max: snapshot.max, floor: snapshot.floor,
-            isWaiting: snapshot.max > snapshot.acknowledged)
+            number: snapshot.number, max: snapshot.max, acknowledged: snapshot.acknowledged,
+            floor: snapshot.floor, isWaiting: snapshot.max > snapshot.acknowledged)
         outcome.floor = try floor(snapshot, prefix, &cursor)
         if snapshot.isInBase, outcome.floor > snapshot.floor, snapshot.floor < snapshot.baseMax {
             let removed = try trim(prefix, through: outcome.floor, &cursor)

@@ -73,6 +73,7 @@ struct MailboxOutcome {
     var number: Int
     /// Everything through it is in the data file, or removed.
     var max: SequenceNumber
+    var acknowledged: SequenceNumber
     var floor: SequenceNumber
     var isWaiting: Bool
     /// Body bytes of the messages that left, and how many those were.

@@ -176,6 +176,8 @@ struct GroupBuilder {
             let number = table.pendingAcknowledgements.popLast()
         {
             let place = Int(number)
+            // A checkpoint wrote it meanwhile.
+            guard table[place].isAcknowledgementPending else { continue }
             table[place].isAcknowledgementPending = false
             JournalRecord.encodeAcknowledge(
                 table[place].key, through: table[place].acknowledged, to: &payload)

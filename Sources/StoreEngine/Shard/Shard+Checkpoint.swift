@@ -13,8 +13,8 @@ extension Shard {
 
     /// The checkpoint thread: checkpoints when a threshold is passed or some time went by, and does what is asked.
     func checkpointLoop() {
-        while case let turn = nextTurn() {
-            switch turn {
+        while true {
+            switch nextTurn() {
             case .stop:
                 let left = control.change { control in
                     control.hasStopped = true
@@ -124,7 +124,10 @@ extension Shard {
         control.withLock { $0.writtenPosition = position }
         try configuration.faults?.reach(.checkpointBeforeTruncate)
         try journal.truncate(through: position)
-        table.withLock { $0.releaseGroups(through: position) }
+        table.withLock { table in
+            table.releaseGroups(through: position)
+            table.forgetWrittenAcknowledgements()
+        }
         counters.withLock { $0.checkpoints += 1 }
     }
 
@@ -319,6 +322,10 @@ extension MailboxTable {
         self[number].bodyBytes -= outcome.removedBodyBytes
         self[number].isInBase = true
         self[number].isWaitingInBase = outcome.isWaiting
+        if outcome.acknowledged >= self[number].acknowledged {
+            // The data file has it: the journal need not say it any more.
+            self[number].isAcknowledgementPending = false
+        }
         for place in self[number].producers.indices {
             let written = self[number].producers[place].recent.prefix { $0.sequence <= outcome.max }
             self[number].producers[place].recent.removeFirst(written.count)

@@ -128,6 +128,8 @@ extension Shard {
                     table.find(load.key)
                     ?? table.insert(MailboxEntry(key: load.key, base: load.head))
                 for index in load.indices { found(index, place) }
+                // It leaves again when nothing is stored in it after all; what is changed is passed over.
+                table.queueForEviction(place)
                 for (device, last) in load.producers
                 where !table[place].producers.contains(where: { $0.device == device }) {
                     table[place].producers.append(ProducerEntry(device: device, last: last))

@@ -227,7 +227,7 @@ extension Shard {
             table.withLock { table in
                 // Evicted since, or already here: then what was read is not to be trusted.
                 guard table.evictions == evictions, table.find(key) == nil else { return }
-                _ = table.insert(MailboxEntry(key: key, base: toInsert))
+                table.queueForEviction(table.insert(MailboxEntry(key: key, base: toInsert)))
             }
         }
         return result

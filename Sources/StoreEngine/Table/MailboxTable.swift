@@ -186,6 +186,13 @@ struct MailboxTable {
         return true
     }
 
+    /// Drops those from the list that a checkpoint wrote meanwhile.
+    mutating func forgetWrittenAcknowledgements() {
+        pendingAcknowledgements = pendingAcknowledgements.filter {
+            self[Int($0)].isAcknowledgementPending
+        }
+    }
+
     // MARK: Eviction
 
     /// The entry may leave memory when others need the room.
