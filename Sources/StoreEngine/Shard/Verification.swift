@@ -32,6 +32,7 @@ struct Verification {
         }
         finishProducer()
         try walk(trees.waiting, progress) { state, key, value in state.checkWaiting(key, value) }
+        try compareWaiting()
         let journal = shard.journal.verify()
         report.journalGroups += journal.groups
         for problem in journal.problems { report.add(problem) }
@@ -183,6 +184,35 @@ struct Verification {
         bodyBytes = 0
         newestTimestamp = 0
         isDamaged = false
+    }
+
+    /// The list of waiting mailboxes against the heads, in one snapshot: what it lacks, no `sync` would find.
+    private mutating func compareWaiting() throws(StoreError) {
+        let base = shard.base
+        let wrong = try shard.readBase { transaction throws(LMDBError) -> [String] in
+            var wrong: [String] = []
+            var listed = try transaction.statistics(of: base.trees.waiting).entries - 1
+            do throws(LMDBError) {
+                try base.forEachHead(from: BaseStore.markerKey, transaction) {
+                    prefix, head throws(LMDBError) in
+                    guard head.waitingCount > 0 else { return true }
+                    listed -= 1
+                    if try transaction.value(for: prefix.span, in: base.trees.waiting) == nil {
+                        let name = MailboxKey(bytes: prefix.span)?.mailbox.description ?? "?"
+                        wrong.append("\(name): messages wait, and the list of waiting mailboxes lacks it")
+                    }
+                    return true
+                }
+            } catch {
+                // A damaged head was told of before.
+                return wrong
+            }
+            if listed > 0, wrong.isEmpty {
+                wrong.append("\(listed) mailboxes are listed as waiting, and nothing waits in them")
+            }
+            return wrong
+        }
+        for problem in wrong { report.add(problem) }
     }
 
     // MARK: Producers and the waiting list

@@ -8,7 +8,7 @@ internal import Synchronization
 /// let store = try MailboxStore.open(at: "/var/lib/mailboxes")
 /// let mailbox = try MailboxID(sender: "alice", receiver: "bob")
 /// let answer = try await store.append(Append(mailbox, text: "hello"))  // durable when this returns
-/// let page = try await store.fetch(mailbox, cursor: .zero, limit: .standard)
+/// let page = try store.fetch(mailbox, cursor: .zero, limit: .standard)
 /// ```
 /// All methods may be called from any task or thread, and run beside each other. Methods of `MailboxStorage` are
 /// for tasks; `blocking` has the same for plain threads. Appends suspend until they are durable; everything else
