@@ -46,11 +46,11 @@ struct ReviewCheckpointTests {
         let faults = ReviewFaults()
         let store = try MailboxStore.open(
             at: scratch.file("store"), configuration: Review.configuration(faults))
+        faults.arm { $0 == .journalSegmentCreate ? Review.full : nil }
         let body = [UInt8](repeating: 1, count: 4_096)
-        for _ in 0..<12 {
+        for _ in 0..<6 {
             _ = try store.blocking.append(Append(Review.mailbox(0), body: body))
         }
-        faults.arm { $0 == .journalSegmentCreate ? Review.full : nil }
         // It would free a segment: the very room that is lacking.
         #expect(throws: Never.self) { try store.blocking.checkpoint() }
         store.abandon()
