@@ -92,7 +92,7 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
         if a.words.1 != b.words.1 { return a.words.1.byteSwapped < b.words.1.byteSwapped }
         return unsafe a.withUnsafeBytes { left in
             unsafe b.withUnsafeBytes { right in
-                for unsafe (x, y) in unsafe zip(left, right) where x != y { return x < y }
+                for unsafe(x, y) in unsafe zip(left, right) where x != y { return x < y }
                 return false
             }
         }

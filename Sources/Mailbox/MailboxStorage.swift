@@ -21,12 +21,14 @@ public protocol MailboxStorage: Sendable {
     func append(atomically batch: [Append]) async throws(StoreError) -> [AppendResult]
 
     /// The last client sequence of `device` that was stored in `mailbox`, 0 when none was.
-    func sendState(_ mailbox: MailboxID, device: DeviceID) async throws(StoreError) -> ClientSequence
+    func sendState(_ mailbox: MailboxID, device: DeviceID) async throws(StoreError)
+        -> ClientSequence
 
     /// Confirms everything through the cursor, and answers what comes after it.
     ///
     /// - Throws: `epochChanged`, `cursorAhead`, `invalidArgument`; then nothing was acknowledged.
-    func fetch(_ mailbox: MailboxID, cursor: Cursor, limit: PageLimit) async throws(StoreError) -> FetchResult
+    func fetch(_ mailbox: MailboxID, cursor: Cursor, limit: PageLimit) async throws(StoreError)
+        -> FetchResult
 
     /// Reads without confirming: sequences above `after`, up to and with `through` (all when nil).
     ///
@@ -45,7 +47,8 @@ public protocol MailboxStorage: Sendable {
     func head(_ mailbox: MailboxID) async throws(StoreError) -> Head
 
     /// The receiver's mailboxes in order of sender, those above `after`, at most `limit` (1 … 10 000).
-    func inbox(_ receiver: Address, after: Address?, limit: Int) async throws(StoreError) -> InboxPage
+    func inbox(_ receiver: Address, after: Address?, limit: Int) async throws(StoreError)
+        -> InboxPage
 
     /// One fetch over all senders: confirms each cursor given, and answers every mailbox that has something waiting.
     ///
@@ -58,7 +61,9 @@ public protocol MailboxStorage: Sendable {
     ) async throws(StoreError) -> SyncResult
 
     /// Says when heads of these receivers move: first those with waiting messages, then `caughtUp`, then live.
-    func watch(_ receivers: [Address]) async throws(StoreError) -> any AsyncSequence<WatchEvent, StoreError> & Sendable
+    func watch(_ receivers: [Address]) async throws(StoreError) -> any AsyncSequence<
+        WatchEvent, StoreError
+    > & Sendable
 
     /// Removes what the policy allows, in small steps beside live traffic; nil takes the store's own policy.
     @discardableResult

@@ -124,7 +124,8 @@ extension StoreError {
         facts.expectedClientSequence = expected
         return StoreError(
             code: .producerGap,
-            message: "an earlier message of this device is missing; send client sequence \(expected) first",
+            message:
+                "an earlier message of this device is missing; send client sequence \(expected) first",
             facts: facts)
     }
 
@@ -132,7 +133,8 @@ extension StoreError {
     public static func producerConflict(clientSequence: ClientSequence) -> StoreError {
         StoreError(
             code: .producerConflict,
-            message: "client sequence \(clientSequence) of this device was stored with other bytes; "
+            message:
+                "client sequence \(clientSequence) of this device was stored with other bytes; "
                 + "a device that lost its numbering must take a new identity")
     }
 
@@ -171,7 +173,8 @@ extension StoreError {
         facts.floor = floor
         return StoreError(
             code: .trimmed,
-            message: "messages through \(floor) were removed after their confirmation; read after \(floor)",
+            message:
+                "messages through \(floor) were removed after their confirmation; read after \(floor)",
             facts: facts)
     }
 

@@ -202,7 +202,9 @@ enum ProducerBlock {
     static let blocksKept = ProducerRecord.window / capacity
 
     /// The block of a client sequence.
-    static func number(of clientSequence: ClientSequence) -> UInt32 { (clientSequence - 1) / capacity }
+    static func number(of clientSequence: ClientSequence) -> UInt32 {
+        (clientSequence - 1) / capacity
+    }
     /// Its place in the block.
     static func place(of clientSequence: ClientSequence) -> Int {
         Int((clientSequence - 1) % capacity)

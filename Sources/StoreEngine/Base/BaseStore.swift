@@ -38,7 +38,8 @@ final class BaseStore: Sendable {
                     readersMaximum: configuration.readersMaximum, databasesMaximum: 8))
             do throws(LMDBError) {
                 environment.adoptWriterThread()
-                let trees = try environment.write { (transaction: inout WriteTransaction) throws(LMDBError) in
+                let trees = try environment.write {
+                    (transaction: inout WriteTransaction) throws(LMDBError) in
                     Trees(
                         messages: try openTree(&transaction, 0, create: create),
                         producers: try openTree(&transaction, 1, create: create),
@@ -108,10 +109,19 @@ final class BaseStore: Sendable {
         _ prefix: [UInt8], _ transaction: borrowing ReadTransaction
     ) throws(LMDBError) -> BaseHead {
         let key = BaseKey.head(prefix)
-        guard let value = try transaction.value(for: key.span, in: trees.messages) else {
-            return .none
+        if let value = try transaction.value(for: key.span, in: trees.messages) {
+            return BaseHead(head: try HeadRecord.decode(value, key: key.span), exists: true)
         }
-        return BaseHead(head: try HeadRecord.decode(value, key: key.span), exists: true)
+        // A lost head must not be taken for a mailbox that nobody wrote to: its sequences would be given out again.
+        try transaction.withCursor(in: trees.messages) {
+            (cursor: inout ReadCursor) throws(LMDBError) in
+            let isBehind = try cursor.seek(to: key.span)
+            guard isBehind ? try cursor.previous() : try cursor.last() else { return }
+            if BaseKey.firstSequence(cursor.key, prefix: prefix) != nil {
+                throw .corrupted("a mailbox has messages and no head")
+            }
+        }
+        return .none
     }
 
     /// The last client sequence of a device that the data file has, 0 when it has none.
@@ -141,7 +151,9 @@ final class BaseStore: Sendable {
     ) throws(LMDBError) -> ProducerRecord? {
         let key = BaseKey.producerBlock(
             prefix, producer.device, block: ProducerBlock.number(of: producer.clientSequence))
-        guard let value = try transaction.value(for: key.span, in: trees.producers) else { return nil }
+        guard let value = try transaction.value(for: key.span, in: trees.producers) else {
+            return nil
+        }
         let records = try ProducerBlock.decode(value, key: key.span)
         let place = ProducerBlock.place(of: producer.clientSequence)
         return place < records.count ? records[place] : nil

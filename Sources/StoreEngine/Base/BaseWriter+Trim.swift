@@ -5,7 +5,13 @@ extension BaseWriter {
     struct Removed {
         var messages = 0
         var bodyBytes: UInt64 = 0
+        /// Everything through it is gone.
+        var through: SequenceNumber = 0
     }
+
+    /// The most runs of one mailbox that one transaction removes: the library leaks pages of transactions that are
+    /// too large for its memory.
+    static let runsPerTrim = 16_384
 
     /// How far the policy lets the floor rise: never above the acknowledged watermark, never down.
     func floor(
@@ -69,15 +75,22 @@ extension BaseWriter {
         return true
     }
 
-    /// Removes the mailbox's messages through `sequence`; a run that goes on behind it is written anew.
+    /// Removes the mailbox's messages through `sequence`, or as many as one transaction may; a run that goes on
+    /// behind it is written anew.
     func trim(
         _ prefix: [UInt8], through sequence: SequenceNumber, _ cursor: inout WriteCursor
     ) throws(LMDBError) -> Removed {
-        var removed = Removed()
+        var removed = Removed(through: sequence)
+        var runs = 0
         let start = BaseKey.run(prefix, first: 0)
         while try cursor.seek(to: start.span),
             let first = BaseKey.firstSequence(cursor.key, prefix: prefix), first <= sequence
         {
+            if runs == Self.runsPerTrim {
+                removed.through = first - 1
+                break
+            }
+            runs += 1
             let header = try RunRecord.header(cursor.value, key: cursor.key, first: first)
             var kept: [UInt8] = []
             if header.last > sequence { kept.append(copying: cursor.value) }

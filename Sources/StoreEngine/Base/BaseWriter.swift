@@ -51,6 +51,9 @@ struct BaseWriter {
         outcome.floor = try floor(snapshot, prefix, &cursor)
         if snapshot.isInBase, outcome.floor > snapshot.floor, snapshot.floor < snapshot.baseMax {
             let removed = try trim(prefix, through: outcome.floor, &cursor)
+            // The rest goes next time: what is left above stays readable.
+            outcome.isUnfinished = removed.through < outcome.floor
+            outcome.floor = min(outcome.floor, max(removed.through, snapshot.floor))
             outcome.removedMessages = removed.messages
             outcome.removedBodyBytes = removed.bodyBytes
             baseBodyBytes -= removed.bodyBytes

@@ -26,9 +26,16 @@ struct MailboxSnapshot {
     let tailBytes: Int
     /// False when the tail was too long for one step: the mailbox comes again.
     let isWhole: Bool
+    /// Newer messages wait for a sync: the mailbox is for the next checkpoint, too.
+    let leavesUnsynced: Bool
 
     /// Takes what is durable and new, at most about `bytes` of it.
-    init(_ entry: borrowing MailboxEntry, number: Int, table: borrowing MailboxTable, bytes: Int) {
+    ///
+    /// - Parameter synced: with a durability below `.commit`, the newest group that is known to be on the disk.
+    init(
+        _ entry: borrowing MailboxEntry, number: Int, table: borrowing MailboxTable, bytes: Int,
+        synced: JournalPosition?
+    ) {
         self.number = number
         key = entry.key
         var tail: [(payload: [UInt8], offset: Int)] = []
@@ -36,18 +43,24 @@ struct MailboxSnapshot {
         tail.reserveCapacity(visible)
         var taken = 0
         var newestTimestamp = entry.newestTimestamp
+        var isCutByBytes = false
         for slot in entry.tail[..<visible] {
+            if let synced, !slot.isIn(groupsThrough: synced) { break }
             let payload = table.payload(slot)
             let offset = Int(slot.offset)
             guard let header = MessageEncoding.header(in: payload.span, at: offset) else {
                 preconditionFailure("a tail points at bytes that are no message")
             }
-            if taken > 0, taken + header.byteCount > bytes { break }
+            if taken > 0, taken + header.byteCount > bytes {
+                isCutByBytes = true
+                break
+            }
             taken += header.byteCount
             tail.append((payload, offset))
             newestTimestamp = header.timestampMilliseconds
         }
-        isWhole = tail.count == visible
+        isWhole = !isCutByBytes
+        leavesUnsynced = isWhole && tail.count < visible
         tailBytes = taken
         let max = entry.baseMax + SequenceNumber(tail.count)
         self.max = max
@@ -68,6 +81,43 @@ struct MailboxSnapshot {
     }
 }
 
+extension MailboxSnapshot {
+    /// A mailbox as the data file has it, without anything new but perhaps acknowledgements.
+    private init(
+        number: Int, key: MailboxKey, head: Head, isWaitingInBase: Bool
+    ) {
+        self.number = number
+        self.key = key
+        max = head.max
+        acknowledged = head.acknowledged
+        floor = head.floor
+        newestTimestamp = head.newestTimestampMilliseconds
+        baseMax = head.max
+        isInBase = true
+        self.isWaitingInBase = isWaitingInBase
+        tail = []
+        producers = []
+        tailBytes = 0
+        isWhole = true
+        leavesUnsynced = false
+    }
+
+    /// A mailbox that is not in memory.
+    init(key: MailboxKey, head: Head) {
+        self.init(
+            number: -1, key: key, head: head, isWaitingInBase: head.max > head.acknowledged)
+    }
+
+    /// What the data file has of a mailbox in memory, with what was acknowledged of that since.
+    init(headOf entry: MailboxEntry, number: Int) {
+        var head = entry.head
+        head.max = entry.baseMax
+        head.acknowledged = min(head.acknowledged, head.max)
+        self.init(
+            number: number, key: entry.key, head: head, isWaitingInBase: entry.isWaitingInBase)
+    }
+}
+
 /// What a checkpoint or a compaction did to one mailbox in the data file.
 struct MailboxOutcome {
     var number: Int
@@ -82,4 +132,6 @@ struct MailboxOutcome {
     /// Of these, messages that never were in the data file.
     var skippedMessages = 0
     var writtenMessages = 0
+    /// More could be removed than one transaction may.
+    var isUnfinished = false
 }

@@ -19,14 +19,16 @@ extension FileJournal {
                 guard header.shard == settings.shard, header.segmentByteCount == byteCount else {
                     throw .corrupted(
                         "\(path) has \(byteCount) bytes and says shard \(header.shard), "
-                            + "\(header.segmentByteCount) bytes; restore the file or the store from a backup")
+                            + "\(header.segmentByteCount) bytes; restore the file or the store from a backup"
+                    )
                 }
             }
             segments.append(JournalSegment(file: file, byteCount: byteCount, header: header))
         }
         guard segments.contains(where: { $0.header != nil }) else {
             throw .corrupted(
-                "\(settings.directory) has no readable journal segment; restore the store from a backup")
+                "\(settings.directory) has no readable journal segment; restore the store from a backup"
+            )
         }
         let loaded = segments
         state.withLock { state in
@@ -52,7 +54,8 @@ extension FileJournal {
             guard header.firstPosition <= end.next else {
                 throw .corrupted(
                     "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins with "
-                        + "\(header.firstPosition.rawValue); restore the missing file or the store from a backup")
+                        + "\(header.firstPosition.rawValue); restore the missing file or the store from a backup"
+                )
             }
             end = try replay(segment, from: end, limit: limit, body)
         }
@@ -126,12 +129,14 @@ extension FileJournal {
     ) throws(StoreError) {
         for segment in segments {
             let bytes = try segment.file.read(at: 0, count: segment.byteCount)
-            if let frame = newestFrame(in: bytes, from: JournalFrame.blockByteCount, generation: nil),
+            if let frame = newestFrame(
+                in: bytes, from: JournalFrame.blockByteCount, generation: nil),
                 frame.position > end
             {
                 throw .corrupted(
                     "the header of \(segment.file.path) is damaged, and the segment has group "
-                        + "\(frame.position.rawValue), which is nowhere else; restore the store from a backup")
+                        + "\(frame.position.rawValue), which is nowhere else; restore the store from a backup"
+                )
             }
         }
     }
@@ -154,15 +159,17 @@ extension FileJournal {
     /// The log's end is known: old segments may be used again as checkpoints pass them.
     private func settle(end: JournalPosition) throws(StoreError) {
         let misfits = state.withLock { state in
+            // The first append begins a fresh segment, so a store opens without room for one.
             state.active = nil
             state.offset = 0
+            state.end = end
+            state.syncedThrough = end
             state.usedBytes = state.sealed.count * settings.segmentByteCount
             let misfits = state.free.filter { $0.byteCount != settings.segmentByteCount }
             state.free.removeAll { $0.byteCount != settings.segmentByteCount }
             return misfits
         }
         for segment in misfits { try Directory.remove(segment.file.path) }
-        try begin(after: end)
     }
 }
 

@@ -44,7 +44,8 @@ extension FileJournal {
                 frame.generation == header.generation, frame.position == expected
             else {
                 throw .corrupted(
-                    "\(segment.file.path) is damaged at byte \(offset) (group \(expected.rawValue))")
+                    "\(segment.file.path) is damaged at byte \(offset) (group \(expected.rawValue))"
+                )
             }
             offset += frame.byteCount
             expected = expected.next

@@ -26,6 +26,8 @@ final class FileJournal: Journal {
         var newestGeneration: UInt64 = 0
         var nextFileNumber = 1
         var usedBytes = 0
+        /// The last try to make a segment ahead failed.
+        var lacksRoom = false
         /// A write or sync that failed: nothing is taken any more.
         var failure: StoreError?
     }
@@ -45,18 +47,10 @@ final class FileJournal: Journal {
         try Directory.make(settings.directory)
         let journal = FileJournal(settings: settings, state: State())
         try journal.begin(after: .zero)
-        try journal.writeFirstHeader()
         return journal
     }
 
-    /// A store's journal is never without a readable header: a missing one is told from an empty one.
-    private func writeFirstHeader() throws(StoreError) {
-        guard let segment = state.withLock({ $0.active }), let header = segment.header else { return }
-        try segment.file.write([JournalSegment.headerBlock(header, seed: seed)], at: 0)
-        try segment.file.syncData()
-    }
-
-    /// Opens the journal of a store that exists. `replay` then `begin` must follow before the first append.
+    /// Opens the journal of a store that exists. `replay` must follow before the first append.
     static func open(_ settings: Settings) throws(StoreError) -> FileJournal {
         let journal = FileJournal(settings: settings, state: State())
         try journal.loadSegments()
@@ -89,16 +83,10 @@ final class FileJournal: Journal {
             position: expected.next, generation: place.header.generation,
             syncedThrough: place.syncedThrough, recordCount: recordCount,
             payloadByteCount: payload.count)
-        var pieces = frame.pieces(payload: payload, seed: seed)
-        var writeOffset = place.offset
-        if place.isFirstFrame {
-            // The generation's header goes with its first frame: one write, one sync.
-            pieces.insert(JournalSegment.headerBlock(place.header, seed: seed), at: 0)
-            writeOffset = 0
-        }
+        let pieces = frame.pieces(payload: payload, seed: seed)
         do throws(StoreError) {
             try settings.faults?.reach(.journalWrite)
-            try place.file.write(pieces, at: writeOffset)
+            try place.file.write(pieces, at: place.offset)
             if synced {
                 try settings.faults?.reach(.journalSync)
                 try place.file.syncData()
@@ -122,7 +110,6 @@ final class FileJournal: Journal {
         let file: File
         let header: JournalSegment.Header
         let offset: Int
-        let isFirstFrame: Bool
         let syncedThrough: JournalPosition
     }
 
@@ -136,7 +123,8 @@ final class FileJournal: Journal {
                 guard state.end == expected else {
                     throw StoreError(
                         code: .failed,
-                        message: "the journal ends at \(state.end.rawValue), not at \(expected.rawValue): "
+                        message:
+                            "the journal ends at \(state.end.rawValue), not at \(expected.rawValue): "
                             + "another writer has it; open the store again")
                 }
                 guard let active = state.active, let header = active.header,
@@ -144,7 +132,6 @@ final class FileJournal: Journal {
                 else { return nil }
                 return Place(
                     file: active.file, header: header, offset: state.offset,
-                    isFirstFrame: state.offset == JournalFrame.blockByteCount,
                     syncedThrough: state.syncedThrough)
             }
             if let place { return place }
@@ -172,16 +159,33 @@ final class FileJournal: Journal {
 
     // MARK: Segments
 
-    /// Begins a fresh segment for the group behind `position`: every open does, and every full segment.
+    /// Begins a fresh segment for the group behind `position`: the first append after an open does, and the one that
+    /// finds the segment full.
+    ///
+    /// Its header is durable before its first frame is written: so a header that cannot be read is damage, and
+    /// never the trace of a power cut that kept the frame and lost the header.
     func begin(after position: JournalPosition) throws(StoreError) {
         let mustSync = state.withLock { $0.active != nil && $0.syncedThrough < $0.end }
         if mustSync { try sync() }
         var segment = try takeFreeSegment()
+        let header = JournalSegment.Header(
+            shard: settings.shard, segmentByteCount: settings.segmentByteCount,
+            generation: state.withLock { $0.newestGeneration } + 1, firstPosition: position.next)
+        do throws(StoreError) {
+            try segment.file.write([JournalSegment.headerBlock(header, seed: seed)], at: 0)
+            try segment.file.syncData()
+        } catch {
+            let isFinal = error.code != .storageFull
+            let unused = segment
+            state.withLock { state in
+                if isFinal { state.failure = error } else { state.free.append(unused) }
+            }
+            throw error
+        }
+        segment.header = header
+        let begun = segment
         state.withLock { state in
             state.newestGeneration += 1
-            segment.header = JournalSegment.Header(
-                shard: settings.shard, segmentByteCount: settings.segmentByteCount,
-                generation: state.newestGeneration, firstPosition: position.next)
             if let active = state.active {
                 // A segment in which nothing was written holds nothing to keep.
                 if state.offset == JournalFrame.blockByteCount {
@@ -190,7 +194,7 @@ final class FileJournal: Journal {
                     state.sealed.append(active)
                 }
             }
-            state.active = segment
+            state.active = begun
             state.offset = JournalFrame.blockByteCount
             state.end = position
             state.syncedThrough = position
@@ -208,9 +212,14 @@ final class FileJournal: Journal {
             defer { state.nextFileNumber += 1 }
             return state.nextFileNumber
         }
-        return try JournalSegment.create(
-            "\(settings.directory)/\(Self.fileName(number))", byteCount: settings.segmentByteCount,
-            directory: settings.directory)
+        do throws(StoreError) {
+            return try JournalSegment.create(
+                "\(settings.directory)/\(Self.fileName(number))",
+                byteCount: settings.segmentByteCount, directory: settings.directory)
+        } catch  where error.code == .invalidArgument {
+            // The path was good when the store was opened: what became of it is no caller's argument.
+            throw StoreError(code: .failed, message: error.message, cause: error)
+        }
     }
 
     static func fileName(_ number: Int) -> String {
@@ -220,21 +229,28 @@ final class FileJournal: Journal {
 
     var wantsPreparation: Bool {
         state.withLock { state in
-            state.free.isEmpty && state.failure == nil
-                && state.offset > settings.segmentByteCount / 4
+            state.free.isEmpty && state.failure == nil && !state.lacksRoom
+                && (state.active == nil || state.offset > settings.segmentByteCount / 4)
         }
     }
 
     func prepare() throws(StoreError) {
         guard wantsPreparation else { return }
-        let segment = try createSegment()
-        state.withLock { $0.free.append(segment) }
+        do throws(StoreError) {
+            let segment = try createSegment()
+            state.withLock { $0.free.append(segment) }
+        } catch {
+            // Not again until a truncation: each try would take the disk's last room for a while.
+            state.withLock { $0.lacksRoom = true }
+            throw error
+        }
     }
 
     func truncate(through position: JournalPosition) throws(StoreError) {
         try settings.faults?.reach(.journalTruncate)
         let misfits = state.withLock { state -> [JournalSegment] in
             var misfits: [JournalSegment] = []
+            state.lacksRoom = false
             // A sealed segment ends where the next one begins.
             while let oldest = state.sealed.first {
                 let next = state.sealed.count > 1 ? state.sealed[1] : state.active
@@ -249,7 +265,7 @@ final class FileJournal: Journal {
             }
             state.usedBytes =
                 state.sealed.count * settings.segmentByteCount
-                + state.offset - JournalFrame.blockByteCount
+                + max(0, state.offset - JournalFrame.blockByteCount)
             return misfits
         }
         for segment in misfits { try Directory.remove(segment.file.path) }

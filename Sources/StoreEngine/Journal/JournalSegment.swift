@@ -49,7 +49,9 @@ struct JournalSegment {
     ///
     /// - Returns: nil when the block is zero or damaged.
     /// - Throws: `corrupted` when it is of a newer format.
-    static func parseHeader(_ bytes: [UInt8], seed: UInt32, path: String) throws(StoreError) -> Header? {
+    static func parseHeader(_ bytes: [UInt8], seed: UInt32, path: String) throws(StoreError)
+        -> Header?
+    {
         let span = bytes.span
         guard span.count >= headerByteCount,
             span.littleEndian(0, as: UInt64.self) == magic,
@@ -63,7 +65,8 @@ struct JournalSegment {
                     + "use the program that wrote it, or a newer one")
         }
         return Header(
-            shard: span.littleEndian(12), segmentByteCount: Int(span.littleEndian(16, as: UInt64.self)),
+            shard: span.littleEndian(12),
+            segmentByteCount: Int(span.littleEndian(16, as: UInt64.self)),
             generation: span.littleEndian(24),
             firstPosition: JournalPosition(span.littleEndian(32)))
     }
@@ -72,13 +75,14 @@ struct JournalSegment {
     static func create(
         _ path: String, byteCount: Int, directory: String
     ) throws(StoreError) -> JournalSegment {
+        let file = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
         do throws(StoreError) {
-            let file = try File(path, flags: O_RDWR | O_CREAT | O_EXCL)
             let chunk = [UInt8](repeating: 0, count: min(byteCount, 1 << 20))
             var offset = 0
             while offset < byteCount {
                 let count = min(chunk.count, byteCount - offset)
-                try file.write([count == chunk.count ? chunk : [UInt8](chunk[..<count])], at: offset)
+                try file.write(
+                    [count == chunk.count ? chunk : [UInt8](chunk[..<count])], at: offset)
                 offset += count
             }
             try file.syncAll()

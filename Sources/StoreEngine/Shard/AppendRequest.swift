@@ -19,6 +19,8 @@ final class AppendRequest: @unchecked Sendable {
     let hasProducers: Bool
     /// What the request takes of a group's payload, at most.
     let payloadBytes: Int
+    /// What it takes in memory while it waits, about.
+    var queuedBytes: Int { payloadBytes + 256 * count }
     /// The answer to a single append.
     private(set) var result: Result<AppendResult, StoreError>?
     /// The answers to several, in their order.
@@ -150,13 +152,15 @@ final class SubmissionQueue: Sendable {
     func add(_ request: AppendRequest, waking: Bool) throws(StoreError) {
         let add: (inout State) -> StoreError? = { [bytesMaximum] state in
             if state.isClosed { return .closed() }
-            if state.bytes > 0, state.bytes + request.payloadBytes > bytesMaximum {
+            if state.bytes > 0, state.bytes + request.queuedBytes > bytesMaximum {
                 return StoreError(
                     code: .overloaded,
-                    message: "\(state.bytes) bytes of appends wait for the journal; try again in a moment")
+                    message:
+                        "\(state.bytes) bytes of appends wait for the journal; try again in a moment"
+                )
             }
             state.requests.append(request)
-            state.bytes += request.payloadBytes
+            state.bytes += request.queuedBytes
             return nil
         }
         if let error = waking ? state.change(add) : state.withLock(add) { throw error }
@@ -173,7 +177,7 @@ final class SubmissionQueue: Sendable {
                 taken += state.requests[count].payloadBytes
                 count += 1
             }
-            state.bytes -= taken
+            for request in state.requests[..<count] { state.bytes -= request.queuedBytes }
             if count == state.requests.count {
                 let all = state.requests
                 state.requests = []

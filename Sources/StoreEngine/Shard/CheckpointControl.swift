@@ -9,8 +9,8 @@ struct CheckpointControl {
     var isCheckpointing = false
     /// Checkpoints that ended, well or not: who waits for room looks again when it moves.
     var attempts: UInt64 = 0
-    /// The position that the data file has.
-    var writtenPosition = JournalPosition.zero
+    /// Through it, the data file has everything and the journal has forgotten it.
+    var truncatedPosition = JournalPosition.zero
     /// Work that callers wait for.
     var tasks: [MaintenanceTask] = []
     /// No more tasks are taken; the thread ends when none is left.

@@ -39,7 +39,8 @@ struct GroupBuilder {
     ///
     /// - Parameter recall: looks a producer's record up in the data file.
     mutating func allocate(
-        _ append: borrowing Append, at number: Int, durability: Durability, in table: inout MailboxTable,
+        _ append: borrowing Append, at number: Int, durability: Durability,
+        in table: inout MailboxTable,
         recall: (Producer, MailboxKey) -> Result<ProducerRecord?, StoreError>
     ) -> Result<AppendResult, StoreError> {
         allocate(append, number, durability, entry: &table[number], recall)
@@ -47,7 +48,8 @@ struct GroupBuilder {
 
     /// The same with the entry at hand: each way to it through the table costs two checks.
     private mutating func allocate(
-        _ append: borrowing Append, _ number: Int, _ durability: Durability, entry: inout MailboxEntry,
+        _ append: borrowing Append, _ number: Int, _ durability: Durability,
+        entry: inout MailboxEntry,
         _ recall: (Producer, MailboxKey) -> Result<ProducerRecord?, StoreError>
     ) -> Result<AppendResult, StoreError> {
         var producerPlace = -1
@@ -133,7 +135,8 @@ struct GroupBuilder {
         allocations.append(
             Allocation(
                 number: number, sequence: sequence, bodyBytes: append.body.count,
-                timestamp: timestamp, previousTimestamp: previousTimestamp, producer: producerPlace))
+                timestamp: timestamp, previousTimestamp: previousTimestamp, producer: producerPlace)
+        )
         return sequence
     }
 
@@ -170,7 +173,9 @@ struct GroupBuilder {
     }
 
     /// Adds acknowledgements that the journal lacks; they ride along, and cost no sync of their own.
-    mutating func takeAcknowledgements(atMost limit: Int, bytes: Int, from table: inout MailboxTable) {
+    mutating func takeAcknowledgements(
+        atMost limit: Int, bytes: Int, from table: inout MailboxTable
+    ) {
         var taken = 0
         while taken < limit, payload.count + MailboxKey.maximumCount + 6 <= bytes,
             let number = table.pendingAcknowledgements.popLast()

@@ -62,17 +62,19 @@ extension Shard {
             if let failure { throw failure }
             try configuration.faults?.reach(.checkpointBegin)
             try writeCheckpoint()
-            try refuseEarly()
+            let full = try refusalOfAppends()
+            condition.withLock { $0.full = full }
         } catch {
             failed = error
             counters.withLock { $0.checkpointFailures += 1 }
             if error.code == .storageFull {
                 condition.withLock { $0.full = error }
-            } else if error.code == .failed || error.code == .corrupted {
+                // Acknowledgements may make the room that new messages need.
+                _ = try? writeHeads()
+            } else {
                 fail(error)
             }
         }
-        if failed == nil { condition.withLock { $0.full = nil } }
         control.change { control in
             control.isCheckpointing = false
             control.attempts += 1
@@ -82,7 +84,9 @@ extension Shard {
     }
 
     /// Appends stop before the file is quite full: deletions need room, too.
-    private func refuseEarly() throws(StoreError) {
+    ///
+    /// - Returns: what they are refused with; nil while there is room.
+    private func refusalOfAppends() throws(StoreError) -> StoreError? {
         let limit = configuration.mapBytesMaximum / 10 * 9
         let liveBytes = try onBase { () throws(LMDBError) in
             // Free pages are counted only when they decide.
@@ -90,30 +94,35 @@ extension Shard {
             let usage = try base.environment.statistics
             return usage.usedBytes - (usage.freePages ?? 0) * usage.pageBytes
         }
-        guard liveBytes > limit else { return }
-        throw StoreError(
+        guard liveBytes > limit else { return nil }
+        return StoreError(
             code: .storageFull,
-            message: "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) bytes; "
+            message:
+                "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) bytes; "
                 + "acknowledge and compact, or raise mapBytesMaximum")
     }
 
     private func writeCheckpoint() throws(StoreError) {
         // Only what is durable may reach the data file, whatever the durability of appends.
+        let synced = table.withLock { $0.publishedPosition }
         if configuration.durability != .commit { try journal.sync() }
         let (position, numbers) = table.withLock { table in
             let numbers = table.dirty
             table.dirty = []
-            return (table.publishedPosition, numbers)
+            return (
+                configuration.durability == .commit ? table.publishedPosition : synced, numbers
+            )
         }
-        if numbers.isEmpty, control.withLock({ $0.writtenPosition }) == position { return }
+        if numbers.isEmpty, control.withLock({ $0.truncatedPosition }) == position { return }
         var pending = sorted(numbers)[...]
         do throws(StoreError) {
             repeat {
-                try journal.prepare()
-                pending = try writeStep(pending, completing: position)
+                // A segment ahead is a convenience: without room for it, the checkpoint is what makes room.
+                _ = try? journal.prepare()
+                try writeStep(&pending, completing: position)
             } while !pending.isEmpty
         } catch {
-            // What was not written is still to be written.
+            // What no step took is still to be written; the step that failed put its own back.
             table.withLock { table in
                 for item in pending where table[item.number].isDirty {
                     table.dirty.append(Int32(item.number))
@@ -121,13 +130,13 @@ extension Shard {
             }
             throw error
         }
-        control.withLock { $0.writtenPosition = position }
         try configuration.faults?.reach(.checkpointBeforeTruncate)
         try journal.truncate(through: position)
         table.withLock { table in
             table.releaseGroups(through: position)
             table.forgetWrittenAcknowledgements()
         }
+        control.withLock { $0.truncatedPosition = position }
         counters.withLock { $0.checkpoints += 1 }
     }
 
@@ -170,29 +179,70 @@ extension Shard {
 
     /// Writes the next mailboxes in one transaction; the last of them comes with the log position.
     ///
-    /// - Returns: those that are left.
+    /// - Parameter pending: loses those that the step took.
     private func writeStep(
-        _ pending: ArraySlice<Item>, completing position: JournalPosition
-    ) throws(StoreError) -> ArraySlice<Item> {
-        var left = pending
-        let snapshots = takeSnapshots(&left, limit: stepMailboxes)
+        _ pending: inout ArraySlice<Item>, completing position: JournalPosition
+    ) throws(StoreError) {
+        let snapshots = takeSnapshots(
+            &pending, limit: stepMailboxes,
+            synced: configuration.durability == .commit ? nil : position)
         do throws(StoreError) {
-            let outcomes = try write(snapshots, completing: left.isEmpty ? position : nil)
+            let outcomes = try write(snapshots, completing: pending.isEmpty ? position : nil)
             finish(outcomes)
         } catch {
-            table.withLock { table in
-                for snapshot in snapshots where snapshot.isWhole {
-                    table[snapshot.number].isInCheckpoint = false
-                    table.markDirty(snapshot.number)
-                }
-            }
+            putBack(snapshots)
             throw error
         }
-        return left
+    }
+
+    /// Writes what needs no room, when there is none for messages: acknowledgements, and what they let go.
+    ///
+    /// The log's position stays where it is, and so do the tails: everything is written again when there is room.
+    private func writeHeads() throws(StoreError) {
+        let numbers = table.withLock { table in
+            let numbers = table.dirty
+            table.dirty = []
+            return numbers
+        }
+        var left = sorted(numbers)[...]
+        while !left.isEmpty {
+            let step = left.prefix(Self.lockSlice)
+            left = left.dropFirst(step.count)
+            let snapshots = table.withLock { table in
+                step.compactMap { item -> MailboxSnapshot? in
+                    // Still to be written as a whole: it stays on the list.
+                    table.dirty.append(Int32(item.number))
+                    guard table[item.number].isInBase else { return nil }
+                    return MailboxSnapshot(headOf: table[item.number], number: item.number)
+                }
+            }
+            let outcomes: [MailboxOutcome]
+            do throws(StoreError) {
+                outcomes = try write(snapshots, completing: nil)
+            } catch {
+                table.withLock { table in
+                    for item in left { table.dirty.append(Int32(item.number)) }
+                }
+                throw error
+            }
+            finish(outcomes)
+        }
+    }
+
+    /// The snapshots were not written: their mailboxes are changed as before.
+    private func putBack(_ snapshots: [MailboxSnapshot]) {
+        table.withLock { table in
+            for snapshot in snapshots where snapshot.isWhole {
+                table[snapshot.number].isInCheckpoint = false
+                table.markDirty(snapshot.number)
+            }
+        }
     }
 
     /// Takes the next mailboxes' snapshots: whole ones, but for a last one that is too long for one step.
-    private func takeSnapshots(_ left: inout ArraySlice<Item>, limit: Int) -> [MailboxSnapshot] {
+    private func takeSnapshots(
+        _ left: inout ArraySlice<Item>, limit: Int, synced: JournalPosition?
+    ) -> [MailboxSnapshot] {
         var snapshots: [MailboxSnapshot] = []
         var bytes = 0
         var isDone = false
@@ -202,7 +252,7 @@ extension Shard {
                 for item in slice {
                     let snapshot = MailboxSnapshot(
                         table[item.number], number: item.number, table: table,
-                        bytes: Self.stepBytes)
+                        bytes: Self.stepBytes, synced: synced)
                     bytes += snapshot.tailBytes
                     snapshots.append(snapshot)
                     guard snapshot.isWhole else {
@@ -210,6 +260,7 @@ extension Shard {
                         return
                     }
                     table.markClean(item.number)
+                    if snapshot.leavesUnsynced { table.markDirty(item.number) }
                     left.removeFirst()
                     if bytes >= Self.stepBytes { return }
                 }
@@ -334,6 +385,7 @@ extension MailboxTable {
             // Not even an empty array's room: mailboxes that are quiet cost only their head.
             self[number].tail = []
         }
+        if outcome.isUnfinished { markDirty(number) }
         if self[number].isClean { queueForEviction(number) }
     }
 }

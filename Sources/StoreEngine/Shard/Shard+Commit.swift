@@ -20,9 +20,11 @@ extension Shard {
         return true
     }
 
-    /// Appends wait while the tails are at their budget: a checkpoint is on its way.
+    /// Appends wait while tails or journal are at their budgets: a checkpoint is on its way.
     private func waitForTailRoom() throws(StoreError) {
-        while table.withLock({ $0.tailBytes }) >= configuration.tailBytesMaximum {
+        while table.withLock({ $0.tailBytes }) >= configuration.tailBytesMaximum
+            || journal.usage.usedBytes >= 2 * configuration.checkpointJournalBytes
+        {
             let seen = control.change { control in
                 control.wantsCheckpoint = true
                 return control.attempts
@@ -121,19 +123,32 @@ extension Shard {
         _ cold: [ColdMailbox], found: (_ index: Int, _ place: Int) -> Void
     ) throws(StoreError) {
         guard !cold.isEmpty else { return }
-        let loaded = try load(cold)
-        table.withLock { table in
-            for load in loaded {
-                let place =
-                    table.find(load.key)
-                    ?? table.insert(MailboxEntry(key: load.key, base: load.head))
-                for index in load.indices { found(index, place) }
-                // It leaves again when nothing is stored in it after all; what is changed is passed over.
-                table.queueForEviction(place)
-                for (device, last) in load.producers
-                where !table[place].producers.contains(where: { $0.device == device }) {
-                    table[place].producers.append(ProducerEntry(device: device, last: last))
-                }
+        var isDone = false
+        while !isDone {
+            let voided = table.withLock { $0.loadsVoided }
+            let loaded = try load(cold)
+            isDone = table.withLock { table in
+                // Compacted meanwhile: the floors that were read may be old.
+                guard table.loadsVoided == voided else { return false }
+                take(loaded, into: &table, found: found)
+                return true
+            }
+        }
+    }
+
+    private func take(
+        _ loaded: [Load], into table: inout MailboxTable,
+        found: (_ index: Int, _ place: Int) -> Void
+    ) {
+        for load in loaded {
+            let place =
+                table.find(load.key) ?? table.insert(MailboxEntry(key: load.key, base: load.head))
+            for index in load.indices { found(index, place) }
+            // It leaves again when nothing is stored in it after all; what is changed is passed over.
+            table.queueForEviction(place)
+            for (device, last) in load.producers
+            where !table[place].producers.contains(where: { $0.device == device }) {
+                table[place].producers.append(ProducerEntry(device: device, last: last))
             }
         }
     }
@@ -279,7 +294,7 @@ extension Shard {
         if isNew { control.change { _ in } }
     }
 
-    private func askForCheckpoint() {
+    func askForCheckpoint() {
         let isNew = control.withLock { control in
             defer { control.wantsCheckpoint = true }
             return !control.wantsCheckpoint && !control.isCheckpointing

@@ -10,7 +10,8 @@ extension Shard {
     func compact(_ policy: RetentionPolicy) throws(StoreError) -> CompactionReport {
         if let failure { throw failure }
         let before = counters.withLock { $0.removal }
-        try checkpoint()
+        // Without room for messages the checkpoint still wrote acknowledgements: compaction makes the room.
+        do throws(StoreError) { try checkpoint() } catch  where error.code == .storageFull {}
         var examined = 0
         var after: [UInt8]? = BaseStore.markerKey
         while let start = after {
@@ -20,8 +21,9 @@ extension Shard {
             after = page.next
             // Appends that wait for memory need a checkpoint more than this one's next step.
             let isPressed = control.withLock { $0.wantsCheckpoint }
-            if isPressed { try checkpoint() }
+            if isPressed { _ = try? checkpoint() }
         }
+        if condition.withLock({ $0.full != nil }) { _ = try? checkpoint() }
         let removal = counters.withLock { $0.removal }
         return CompactionReport(
             mailboxesExamined: examined,
@@ -55,19 +57,31 @@ extension Shard {
     private func compact(
         _ heads: [(prefix: [UInt8], head: Head)], _ policy: RetentionPolicy
     ) throws(StoreError) {
-        let candidates = heads.filter { $0.head.acknowledged > $0.head.floor }
-        guard !candidates.isEmpty else { return }
         let writer = BaseWriter(base: base, retention: policy, now: configuration.clock.now())
-        let trimmed = try writingBase(
-            before: [.compactionBeforeCommit], after: .compactionAfterCommit
-        ) { (transaction: inout WriteTransaction) throws(LMDBError) in
-            try writer.trimHeads(candidates, &transaction)
+        var candidates = heads.filter { $0.head.acknowledged > $0.head.floor }
+        while !candidates.isEmpty {
+            let step = candidates
+            let trimmed = try writingBase(
+                before: [.compactionBeforeCommit], after: .compactionAfterCommit
+            ) { (transaction: inout WriteTransaction) throws(LMDBError) in
+                try writer.trimHeads(step, &transaction)
+            }
+            note(trimmed)
+            candidates = trimmed.filter(\.isUnfinished).map { ($0.prefix, $0.head) }
         }
+    }
+
+    /// Tells memory what compaction did in the data file.
+    private func note(_ trimmed: [BaseWriter.TrimmedHead]) {
         table.withLock { table in
+            // Whoever read a head before the commit must not bring it into memory now.
+            table.noteTrim()
             for item in trimmed {
-                guard let key = MailboxKey(bytes: item.prefix.span), let number = table.find(key)
+                guard let key = MailboxKey(bytes: item.prefix.span), let number = table.find(key),
+                    // Loaded behind the commit: it knows.
+                    table[number].floor < item.head.floor
                 else { continue }
-                table[number].floor = max(table[number].floor, item.floor)
+                table[number].floor = item.head.floor
                 table[number].bodyBytes -= item.removed.bodyBytes
             }
         }
@@ -84,8 +98,10 @@ extension Shard {
 extension BaseWriter {
     struct TrimmedHead {
         let prefix: [UInt8]
-        let floor: SequenceNumber
+        let head: Head
         let removed: Removed
+        /// More could be removed than one transaction may.
+        let isUnfinished: Bool
     }
 
     /// Trims mailboxes as far as the policy allows, by what the data file itself says is acknowledged.
@@ -104,33 +120,17 @@ extension BaseWriter {
                 guard floor > head.floor else { continue }
                 let removed = try trim(prefix, through: floor, &cursor)
                 var head = head
-                head.floor = floor
+                head.floor = min(floor, removed.through)
                 head.bodyBytes -= removed.bodyBytes
                 let headKey = BaseKey.head(prefix)
                 try cursor.put(
                     key: headKey.span, value: HeadRecord.encode(head, key: headKey).span)
-                trimmed.append(TrimmedHead(prefix: prefix, floor: floor, removed: removed))
+                trimmed.append(
+                    TrimmedHead(
+                        prefix: prefix, head: head, removed: removed,
+                        isUnfinished: removed.through < floor))
             }
             return trimmed
         }
-    }
-}
-
-extension MailboxSnapshot {
-    /// A mailbox as the data file has it, without anything new.
-    init(key: MailboxKey, head: Head) {
-        number = -1
-        self.key = key
-        max = head.max
-        acknowledged = head.acknowledged
-        floor = head.floor
-        newestTimestamp = head.newestTimestampMilliseconds
-        baseMax = head.max
-        isInBase = true
-        isWaitingInBase = head.max > head.acknowledged
-        tail = []
-        producers = []
-        tailBytes = 0
-        isWhole = true
     }
 }

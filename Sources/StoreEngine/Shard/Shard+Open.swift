@@ -62,9 +62,12 @@ extension Shard {
             opened = shard
             shard.adopt(thread)
             handover.change { $0.shard = shard }
-            try shard.recover()
+            if !create { try shard.recover() }
             try shard.startThreads()
-            if create { try Directory.sync(directory) }
+            if create {
+                try Directory.sync("\(directory)/data")
+                try Directory.sync(directory)
+            }
             return shard
         } catch {
             handover.change { $0.isGivenUp = true }
@@ -101,12 +104,21 @@ extension Shard {
     /// Brings back what the journal has and the data file lacks.
     private func recover() throws(StoreError) {
         let position = try base.position()
-        control.withLock { $0.writtenPosition = position }
+        control.withLock { $0.truncatedPosition = position }
         table.withLock { $0.publishedPosition = position }
         try journal.replay(after: position) { position, payload throws(StoreError) in
-            try apply(JournalRecord.decode(payload, at: position), payload, at: position)
+            let records = try JournalRecord.decode(payload, at: position)
+            // The turn keeps entry numbers from changing hands: the checkpoint thread is at work already.
+            try turn.withLock { _ throws(StoreError) in
+                try apply(records, payload, at: position)
+            }
             let isPressed = table.withLock { $0.tailBytes >= configuration.tailBytesMaximum }
-            if isPressed { try onCheckpointThread { () throws(StoreError) in try self.checkpoint() } }
+            guard isPressed else { return }
+            do throws(StoreError) {
+                try onCheckpointThread { () throws(StoreError) in try self.checkpoint() }
+            } catch  where error.code == .storageFull {
+                // A store opens on a full disk: what is in the journal stays in memory until there is room.
+            }
         }
     }
 
@@ -174,8 +186,7 @@ extension Shard {
     /// Commits what waits, writes a last checkpoint, and ends the threads.
     func close() throws(StoreError) {
         queue.close()
-        // The turn passes once more: whoever committed is done.
-        while !queue.isEmpty, failure == nil { turn.withLock { turn in _ = commitGroup(&turn) } }
+        drainTurn()
         watchers.close()
         var failed: StoreError?
         if failure == nil {
@@ -196,8 +207,16 @@ extension Shard {
         fail(.closed())
         control.change { $0.hasStopped = true }
         queue.close()
+        drainTurn()
         watchers.close()
         joinThreads()
+    }
+
+    /// Commits or refuses all that was queued; whoever was committing, a blocking caller perhaps, is done by then.
+    private func drainTurn() {
+        turn.withLock { turn in
+            while commitGroup(&turn) {}
+        }
     }
 }
 
@@ -214,7 +233,8 @@ extension MailboxTable {
             guard through > self[number].acknowledged else { return nil }
             guard through <= self[number].visibleMax else {
                 return .corrupted(
-                    "group \(position.rawValue) of the journal confirms a message that is not there")
+                    "group \(position.rawValue) of the journal confirms a message that is not there"
+                )
             }
             self[number].acknowledged = through
             markDirty(number)

@@ -20,8 +20,8 @@ extension Shard {
     private enum Lookup {
         case plan(ReadPlan)
         case refused(StoreError)
-        /// Not in memory; `evictions` is the table's count at that moment.
-        case cold(evictions: UInt64)
+        /// Not in memory; `loadsVoided` is the table's count at that moment.
+        case cold(loadsVoided: UInt64)
     }
 
     // MARK: Fetch, read, acknowledge
@@ -61,7 +61,8 @@ extension Shard {
             guard after >= head.floor else { return .refused(.trimmed(floor: head.floor)) }
             table[number].isRecentlyUsed = true
             return .plan(
-                Self.plan(table, number, from: from, through: min(through ?? .max, head.max), limit))
+                Self.plan(table, number, from: from, through: min(through ?? .max, head.max), limit)
+            )
         } cold: { head in
             guard after >= head.floor else { return .refused(.trimmed(floor: head.floor)) }
             return .plan(
@@ -133,9 +134,10 @@ extension Shard {
         _ table: inout MailboxTable
     ) {
         table[number].isRecentlyUsed = true
-        if table.acknowledge(number, through: sequence), watchers.isActive {
-            watchers.publish([(key.mailbox, table[number].head)])
-        }
+        guard table.acknowledge(number, through: sequence) else { return }
+        if watchers.isActive { watchers.publish([(key.mailbox, table[number].head)]) }
+        // Confirmations take memory, too, until they are written.
+        if table.tailBytes >= configuration.tailBytesMaximum / 2 { askForCheckpoint() }
     }
 
     private static func plan(
@@ -175,10 +177,11 @@ extension Shard {
         let limit = PageLimit(
             messages: min(limit.messages, configuration.pageMessagesMaximum),
             bytes: min(limit.bytes, configuration.pageBytesMaximum))
+        var attempt = 0
         while true {
             let lookup = table.withLock { table -> Lookup in
                 guard let number = table.find(key) else {
-                    return .cold(evictions: table.evictions)
+                    return .cold(loadsVoided: table.loadsVoided)
                 }
                 return hot(&table, number)
             }
@@ -186,10 +189,16 @@ extension Shard {
             case .refused(let error): throw error
             case .plan(let plan):
                 if let result = try complete(plan, key, limit, epoch) { return result }
-            case .cold(let evictions):
-                if let result = try answerCold(key, limit, epoch, evictions, cold) { return result }
+            case .cold(let voided):
+                if let result = try answerCold(key, limit, epoch, voided, cold) { return result }
             }
-            // Every further turn follows a compaction or an eviction that just happened.
+            // Every further turn follows an eviction, or a compaction that is about to tell the table. One that
+            // failed right behind its commit never will.
+            attempt += 1
+            if attempt > 64 {
+                if let failure { throw failure }
+                yieldThread()
+            }
         }
     }
 
@@ -197,7 +206,7 @@ extension Shard {
     ///
     /// - Returns: nil when the answer is to be sought anew.
     private func answerCold(
-        _ key: MailboxKey, _ limit: PageLimit, _ epoch: Epoch, _ evictions: UInt64,
+        _ key: MailboxKey, _ limit: PageLimit, _ epoch: Epoch, _ voided: UInt64,
         _ cold: (Head) -> Lookup?
     ) throws(StoreError) -> FetchResult? {
         let prefix = key.bytes
@@ -225,8 +234,8 @@ extension Shard {
         if let refusal { throw refusal }
         if let toInsert {
             table.withLock { table in
-                // Evicted since, or already here: then what was read is not to be trusted.
-                guard table.evictions == evictions, table.find(key) == nil else { return }
+                // Evicted or compacted since, or already here: then what was read is not to be trusted.
+                guard table.loadsVoided == voided, table.find(key) == nil else { return }
                 table.queueForEviction(table.insert(MailboxEntry(key: key, base: toInsert)))
             }
         }
@@ -243,24 +252,14 @@ extension Shard {
         let baseThrough = min(plan.baseMax, plan.through)
         if plan.from <= UInt64(baseThrough) {
             let prefix = key.bytes
-            let newFloor = try readBase { transaction throws(LMDBError) -> SequenceNumber? in
+            let isWhole = try readBase { transaction throws(LMDBError) -> Bool in
                 let next = try collect(plan, prefix, transaction, &page)
-                if next > UInt64(baseThrough) || page.isFull { return nil }
+                if next > UInt64(baseThrough) || page.isFull { return true }
                 // A hole: compacted since the plan was made, or damage.
-                let floor = try base.head(prefix, transaction).head.floor
-                guard UInt64(floor) >= next else {
-                    throw .corrupted("message \(next) of a mailbox is missing")
-                }
-                return floor
+                if UInt64(try base.head(prefix, transaction).head.floor) >= next { return false }
+                throw .corrupted("message \(next) of a mailbox is missing")
             }
-            if let newFloor {
-                // Said here, not waited for: a shard that failed right behind its commit never says it.
-                table.withLock { table in
-                    guard let number = table.find(key) else { return }
-                    table[number].floor = max(table[number].floor, newFloor)
-                }
-                return nil
-            }
+            guard isWhole else { return nil }
         }
         page.batch.reserveSegments(plan.tail.count + 1)
         for (payload, offset, bodyBytes) in plan.tail {
@@ -280,7 +279,8 @@ extension Shard {
             prefix, from: SequenceNumber(plan.from), through: through, transaction, into: &page)
     }
 
-    private static func result(_ plan: ReadPlan, _ page: PageBuilder, _ epoch: Epoch) -> FetchResult {
+    private static func result(_ plan: ReadPlan, _ page: PageBuilder, _ epoch: Epoch) -> FetchResult
+    {
         FetchResult(
             messages: page.batch,
             hasMore: plan.from + UInt64(page.count) <= UInt64(plan.through),

@@ -134,7 +134,8 @@ struct Verification {
                 message.sequence == expected
             else { throw .corrupted("the run from \(first) holds bytes that are no message") }
             if message.timestampMilliseconds < newestTimestamp {
-                report.add("\(mailbox.mailbox): the timestamp of \(expected) is older than the one before")
+                report.add(
+                    "\(mailbox.mailbox): the timestamp of \(expected) is older than the one before")
             }
             newestTimestamp = message.timestampMilliseconds
             bytes += message.bodyByteCount
@@ -165,7 +166,8 @@ struct Verification {
                     + "there are \(firstSequence ?? 0)…\(lastSequence), \(bodyBytes) bytes")
         }
         if newestTimestamp > head.newestTimestampMilliseconds {
-            report.add("\(mailbox.mailbox): the head's timestamp is older than the newest message's")
+            report.add(
+                "\(mailbox.mailbox): the head's timestamp is older than the newest message's")
         }
         resetMailbox()
     }
@@ -199,7 +201,8 @@ struct Verification {
                     listed -= 1
                     if try transaction.value(for: prefix.span, in: base.trees.waiting) == nil {
                         let name = MailboxKey(bytes: prefix.span)?.mailbox.description ?? "?"
-                        wrong.append("\(name): messages wait, and the list of waiting mailboxes lacks it")
+                        wrong.append(
+                            "\(name): messages wait, and the list of waiting mailboxes lacks it")
                     }
                     return true
                 }

@@ -120,7 +120,9 @@ struct BatchPlan: Sendable {
             places[store.shardNumber(of: append.mailbox.receiver)].append(place)
         }
         for shard in 0..<store.shardCount where !places[shard].isEmpty {
-            cut(places[shard].map { batch[$0] }[...], shard: shard, places: places[shard], groupBytes)
+            cut(
+                places[shard].map { batch[$0] }[...], shard: shard, places: places[shard],
+                groupBytes)
         }
     }
 
@@ -134,7 +136,9 @@ struct BatchPlan: Sendable {
             let more = JournalRecord.appendByteCount(span[index - appends.startIndex])
             if bytes + more > groupBytes, index > start {
                 parts.append(
-                    Part(shard: shard, appends: appends[start..<index], places: places, start: start))
+                    Part(
+                        shard: shard, appends: appends[start..<index], places: places, start: start)
+                )
                 start = index
                 bytes = 0
             }

@@ -69,6 +69,10 @@ extension MailboxStore {
         guard try lock.tryLock() else {
             throw StoreError(code: .locked, message: "somebody is making a store at \(path)")
         }
+        // A restore that is cut off leaves this behind, and the directory is then no place for a new, empty store.
+        let marker = "\(path)/RESTORING"
+        try File(marker, flags: O_RDWR | O_CREAT).syncAll()
+        try Directory.sync(path)
         manifest.kind = .store
         manifest.epoch = .mint()
         manifest.identity = .random(in: .min ... .max)
@@ -77,6 +81,7 @@ extension MailboxStore {
         }
         try Directory.sync(path)
         try manifest.write(to: path)
+        try Directory.remove(marker)
         return manifest.epoch
     }
 
@@ -89,8 +94,11 @@ extension MailboxStore {
         try Directory.make("\(directory)/data")
         try copyFile(
             "\(shardDirectory(backup, ordinal))/data/data.mdb", to: "\(directory)/data/data.mdb")
-        let base = try BaseStore.open(
-            "\(directory)/data", configuration: configuration, create: false)
+        // The map is at least as large as the file; writing needs a little more.
+        var roomy = configuration
+        let fileBytes = try File("\(directory)/data/data.mdb", flags: O_RDONLY).byteCount()
+        roomy.mapBytesInitial = max(configuration.mapBytesInitial, fileBytes + 16 << 20)
+        let base = try BaseStore.open("\(directory)/data", configuration: roomy, create: false)
         defer { base.environment.close() }
         // The journal begins anew, so the position in the old one means nothing.
         try onBase { () throws(LMDBError) in
@@ -130,7 +138,8 @@ extension MailboxStore {
             throw .invalidArgument("\(path) is a file; name a directory that is missing or empty")
         }
         if let name = try Directory.list(path).first {
-            throw .invalidArgument("\(path) is not empty (it has '\(name)'); name another directory")
+            throw .invalidArgument(
+                "\(path) is not empty (it has '\(name)'); name another directory")
         }
     }
 }

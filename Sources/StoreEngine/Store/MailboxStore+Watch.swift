@@ -20,7 +20,9 @@ extension MailboxStore {
             guard watcherCount.load(ordering: .relaxed) < configuration.watchersMaximum else {
                 throw StoreError(
                     code: .overloaded,
-                    message: "\(configuration.watchersMaximum) watchers are here already; try again later")
+                    message:
+                        "\(configuration.watchersMaximum) watchers are here already; try again later"
+                )
             }
             return HeadWatch(WatchSession(store: self, receivers: Array(Set(receivers)).sorted()))
         }

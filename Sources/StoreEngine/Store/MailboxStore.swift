@@ -75,12 +75,15 @@ public final class MailboxStore: MailboxStorage {
         guard try lock.tryLock() else {
             throw StoreError(
                 code: .locked,
-                message: "another process, or this one, has the store at \(path) open; close it there first")
+                message:
+                    "another process, or this one, has the store at \(path) open; close it there first"
+            )
         }
         // Looked at again under the lock: somebody may have created it meanwhile.
         if !Manifest.exists(in: path) { return try create(path, configuration, lock) }
         guard configuration.mode != .create else {
-            throw .invalidArgument("there is a store at \(path) already; open it, or name another directory")
+            throw .invalidArgument(
+                "there is a store at \(path) already; open it, or name another directory")
         }
         return try openExisting(path, configuration, lock)
     }
@@ -102,7 +105,8 @@ public final class MailboxStore: MailboxStorage {
         let foreign = try Directory.list(path).filter { !isOwn($0) }
         if let name = foreign.first {
             throw .invalidArgument(
-                "\(path) holds other files ('\(name)') and no store; name an empty or a new directory")
+                "\(path) holds other files ('\(name)') and no store; name an empty or a new directory"
+            )
         }
     }
 
@@ -135,7 +139,8 @@ public final class MailboxStore: MailboxStorage {
             throw error
         }
         return MailboxStore(
-            path: path, configuration: configuration, manifest: manifest, shards: shards, lock: lock)
+            path: path, configuration: configuration, manifest: manifest, shards: shards, lock: lock
+        )
     }
 
     private static func openExisting(
@@ -143,11 +148,13 @@ public final class MailboxStore: MailboxStorage {
     ) throws(StoreError) -> MailboxStore {
         let manifest = try Manifest.read(from: path)
         guard manifest.kind == .store else {
-            throw .invalidArgument("\(path) is a backup; restore it to another directory, and open that")
+            throw .invalidArgument(
+                "\(path) is a backup; restore it to another directory, and open that")
         }
         let shards = try openShards(path, configuration, manifest, create: false)
         return MailboxStore(
-            path: path, configuration: configuration, manifest: manifest, shards: shards, lock: lock)
+            path: path, configuration: configuration, manifest: manifest, shards: shards, lock: lock
+        )
     }
 
     private static func openShards(

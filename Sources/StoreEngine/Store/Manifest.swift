@@ -71,7 +71,8 @@ struct Manifest {
             lines.first { $0.count == 2 && $0[0] == name }?[1]
         }
         guard let kind = value("kind").flatMap(Kind.init(rawValue:)),
-            let epoch = value("epoch").flatMap({ UInt64($0, radix: 16) }).flatMap(Epoch.init(rawValue:)),
+            let epoch = value("epoch").flatMap({ UInt64($0, radix: 16) }).flatMap(
+                Epoch.init(rawValue:)),
             let identity = value("identity").flatMap({ UInt64($0, radix: 16) }),
             let shardCount = value("shards").flatMap({ Int($0) }), (1...64).contains(shardCount)
         else { throw .corrupted("\(path) lacks a value; restore the store from a backup") }

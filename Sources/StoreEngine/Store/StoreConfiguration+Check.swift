@@ -52,7 +52,8 @@ extension RetentionPolicy {
     /// - Throws: `invalidArgument` for a negative duration.
     func check() throws(StoreError) {
         if case .acknowledged(let milliseconds) = self, milliseconds < 0 {
-            throw .invalidArgument("a retention of \(milliseconds) ms is negative; it must be from 0")
+            throw .invalidArgument(
+                "a retention of \(milliseconds) ms is negative; it must be from 0")
         }
     }
 }

@@ -52,8 +52,9 @@ public struct StoreConfiguration: Sendable {
     /// The size of one journal segment, 64 KiB … 1 GiB, a multiple of 4 096. A group must fit into one.
     public var journalSegmentBytes: Int = 32 << 20
 
-    /// The address space for a shard's data file at first, from 1 MiB; it grows as needed.
-    public var mapBytesInitial: Int = 1 << 30
+    /// The address space for a shard's data file at first, from 1 MiB; it grows as needed. Address space costs
+    /// nothing, and growing waits until running reads are done.
+    public var mapBytesInitial: Int = 64 << 30
     /// How large a shard's data file may grow. At nine tenths of it appends get `storageFull`.
     public var mapBytesMaximum: Int = 1 << 40
     /// Read transactions at once, per shard, 1 … 65 535.

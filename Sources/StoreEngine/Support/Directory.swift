@@ -15,23 +15,26 @@ enum Directory {
     /// `mkdir(2)`; nothing happens when the directory is there.
     static func make(_ path: String) throws(StoreError) {
         if unsafe mkdir(path, 0o750) != 0 && errno != EEXIST {
-            throw .system("making the directory \(path)", code: errno)
+            throw .path("making the directory \(path)", code: errno)
         }
         guard kind(path) == .directory else {
-            throw .invalidArgument("\(path) is not a directory; name one that is, or that is not there yet")
+            throw .invalidArgument(
+                "\(path) is not a directory; name one that is, or that is not there yet")
         }
     }
 
     /// The names in a directory, without `.` and `..`, sorted.
     static func list(_ path: String) throws(StoreError) -> [String] {
         guard let handle = unsafe opendir(path) else {
-            throw .system("listing \(path)", code: errno)
+            throw .path("listing \(path)", code: errno)
         }
         defer { unsafe closedir(handle) }
         var names: [String] = []
         while let entry = unsafe readdir(handle) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    unsafe String(cString: $0)
+                }
             }
             if name != "." && name != ".." { names.append(name) }
         }

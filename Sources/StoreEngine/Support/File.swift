@@ -11,7 +11,7 @@ final class File: Sendable {
     /// `open(2)` with O_CLOEXEC.
     init(_ path: String, flags: CInt, mode: mode_t = 0o640) throws(StoreError) {
         let descriptor = retrying { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
-        guard descriptor >= 0 else { throw .system("opening \(path)", code: errno) }
+        guard descriptor >= 0 else { throw .path("opening \(path)", code: errno) }
         self.descriptor = descriptor
         self.path = path
     }
@@ -111,7 +111,8 @@ extension StoreError {
     static func syncFailed(_ path: String, code: CInt) -> StoreError {
         StoreError(
             code: .failed,
-            message: "syncing \(path) failed; what was written may be lost, and nothing more is accepted: "
+            message:
+                "syncing \(path) failed; what was written may be lost, and nothing more is accepted: "
                 + "check the disk, then open the store again", cause: SystemError(code: code))
     }
 }

@@ -1,6 +1,9 @@
 internal import Glibc
 internal import Mailbox
 
+/// Lets other threads run first.
+func yieldThread() { sched_yield() }
+
 /// An operating system thread that is joined exactly once.
 ///
 /// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift task's thread.

@@ -14,21 +14,31 @@ struct SystemError: Error, CustomStringConvertible {
 }
 
 extension StoreError {
-    /// Maps an errno: no space is `storageFull`, no rights and the like are the caller's, the rest is `failed`.
+    /// Maps what a path was refused for: no rights, and nothing there, are the caller's to mend.
+    static func path(_ doing: String, code: CInt) -> StoreError {
+        let cause = SystemError(code: code)
+        switch code {
+        case EACCES, EPERM, EROFS:
+            return StoreError(
+                code: .invalidArgument,
+                message: "\(doing): this user may not do that; check the owner and the rights",
+                cause: cause)
+        case ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP, EEXIST, ENOTEMPTY:
+            return StoreError(
+                code: .invalidArgument, message: "\(doing): check the path", cause: cause)
+        default: return .system(doing, code: code)
+        }
+    }
+
+    /// Maps an errno of a file that is open: no space is `storageFull`, the rest is `failed`.
     static func system(_ doing: String, code: CInt) -> StoreError {
         let cause = SystemError(code: code)
         switch code {
         case ENOSPC, EDQUOT, EFBIG:
             return StoreError(
                 code: .storageFull,
-                message: "\(doing): no space is left on the device; free some and try again", cause: cause)
-        case EACCES, EPERM, EROFS:
-            return StoreError(
-                code: .invalidArgument,
-                message: "\(doing): this user may not do that; check the owner and the rights", cause: cause)
-        case ENOENT, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP, EEXIST, ENOTEMPTY:
-            return StoreError(
-                code: .invalidArgument, message: "\(doing): check the path", cause: cause)
+                message: "\(doing): no space is left on the device; free some and try again",
+                cause: cause)
         default:
             return StoreError(
                 code: .failed,
@@ -42,7 +52,8 @@ extension StoreError {
         case .mapFull, .noSpace:
             self.init(
                 code: .storageFull,
-                message: "the data file has no space left; compact, free space or raise mapBytesMaximum",
+                message:
+                    "the data file has no space left; compact, free space or raise mapBytesMaximum",
                 cause: error)
         case .readersFull:
             self.init(
@@ -50,11 +61,13 @@ extension StoreError {
         case .corrupted, .versionMismatch, .invalid, .notFound:
             self.init(
                 code: .corrupted,
-                message: "the data file is damaged; run verify, and restore from a backup", cause: error)
+                message: "the data file is damaged; run verify, and restore from a backup",
+                cause: error)
         default:
             self.init(
                 code: .failed,
-                message: "the data file could not be read or written; check the disk, then open the "
+                message:
+                    "the data file could not be read or written; check the disk, then open the "
                     + "store again", cause: error)
         }
     }

@@ -71,7 +71,8 @@ struct MailboxEntry {
 
     /// Nothing would be lost if memory forgot it.
     var isClean: Bool {
-        !isDirty && !isInCheckpoint && !isAcknowledgementPending && tail.isEmpty && allocatedMax == visibleMax
+        !isDirty && !isInCheckpoint && !isAcknowledgementPending && tail.isEmpty
+            && allocatedMax == visibleMax
             && producers.allSatisfy { $0.recent.isEmpty }
     }
 }
@@ -80,6 +81,12 @@ struct MailboxEntry {
 struct TailSlot {
     var group: UInt32
     var offset: UInt32
+
+    /// Whether the group is this one or an older one. Groups are numbered modulo 2^32; no two that are in memory
+    /// are half of that apart.
+    func isIn(groupsThrough position: JournalPosition) -> Bool {
+        Int32(truncatingIfNeeded: group &- UInt32(truncatingIfNeeded: position.rawValue)) <= 0
+    }
 }
 
 /// What the data file knows of a mailbox.

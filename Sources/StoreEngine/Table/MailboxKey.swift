@@ -29,7 +29,8 @@ struct MailboxKey: Hashable, Sendable {
             unsafe buffer.baseAddress!.initializeMemory(as: UInt64.self, repeating: 0, count: 4)
             unsafe buffer[0] = receiver.count
             unsafe receiver.withUnsafeBytes {
-                unsafe (buffer.baseAddress! + 1).copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+                unsafe (buffer.baseAddress! + 1).copyMemory(
+                    from: $0.baseAddress!, byteCount: $0.count)
             }
             unsafe buffer[1 + Int(receiver.count)] = sender.count
             unsafe sender.withUnsafeBytes {
@@ -45,7 +46,8 @@ struct MailboxKey: Hashable, Sendable {
         let count = bytes.count
         guard count >= 4, count <= Self.maximumCount else { return nil }
         let receiverCount = Int(bytes[0])
-        guard receiverCount >= 1, receiverCount <= InlineName.maximumCount, receiverCount + 3 <= count
+        guard receiverCount >= 1, receiverCount <= InlineName.maximumCount,
+            receiverCount + 3 <= count
         else { return nil }
         let senderCount = Int(bytes[1 + receiverCount])
         guard senderCount >= 1, senderCount <= InlineName.maximumCount,
@@ -98,9 +100,13 @@ struct MailboxKey: Hashable, Sendable {
 
     /// Whether both are mailboxes of one receiver.
     func hasSameReceiver(as other: MailboxKey) -> Bool {
-        guard receiverHash == other.receiverHash, word0 >> 56 == other.word0 >> 56 else { return false }
+        guard receiverHash == other.receiverHash, word0 >> 56 == other.word0 >> 56 else {
+            return false
+        }
         let receiverCount = 1 + Int(word0 >> 56)
-        if receiverCount <= 8 { return (word0 ^ other.word0) >> UInt64(64 - 8 * receiverCount) == 0 }
+        if receiverCount <= 8 {
+            return (word0 ^ other.word0) >> UInt64(64 - 8 * receiverCount) == 0
+        }
         if receiverCount <= 16 {
             return word0 == other.word0
                 && (word1 ^ other.word1) >> UInt64(128 - 8 * receiverCount) == 0

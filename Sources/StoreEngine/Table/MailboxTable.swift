@@ -25,8 +25,9 @@ struct MailboxTable {
     /// Clean entries, oldest first.
     private var evictionQueue: [Int32] = []
     private var evictionQueueStart = 0
-    /// Counts evictions: whoever loaded a head outside the lock must find the count unchanged to insert it.
-    private(set) var evictions: UInt64 = 0
+    /// Counts evictions and compactions: whoever read a head outside the lock must find the count unchanged to
+    /// bring it into memory.
+    private(set) var loadsVoided: UInt64 = 0
     /// Everything through it is visible.
     var publishedPosition = JournalPosition.zero
 
@@ -193,6 +194,9 @@ struct MailboxTable {
         }
     }
 
+    /// A compaction changed heads of the data file.
+    mutating func noteTrim() { loadsVoided += 1 }
+
     // MARK: Eviction
 
     /// The entry may leave memory when others need the room.
@@ -226,7 +230,7 @@ struct MailboxTable {
             self[number].producers = []
             freeNumbers.append(number)
             count -= 1
-            evictions += 1
+            loadsVoided += 1
         }
         if evictionQueueStart > 65_536, evictionQueueStart * 2 > evictionQueue.count {
             evictionQueue.removeFirst(evictionQueueStart)
