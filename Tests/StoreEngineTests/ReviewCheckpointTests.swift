@@ -83,9 +83,15 @@ struct ReviewCheckpointTests {
         var refusal: StoreError?
         var count: SequenceNumber = 0
         while refusal == nil, count < 2_000 {
-            for _ in 0..<20 { _ = try store.blocking.append(Append(Review.mailbox(0), body: body)) }
-            count += 20
-            do throws(StoreError) { try store.blocking.checkpoint() } catch { refusal = error }
+            do throws(StoreError) {
+                for _ in 0..<20 {
+                    _ = try store.blocking.append(Append(Review.mailbox(0), body: body))
+                    count += 1
+                }
+                try store.blocking.checkpoint()
+            } catch {
+                refusal = error
+            }
         }
         #expect(refusal?.code == .storageFull)
         try store.acknowledge(Review.mailbox(0), through: Cursor(count, epoch: store.epoch))

@@ -72,12 +72,8 @@ struct ReviewLifecycleTests {
         }
         second.abandon()
         faults.arm(nil)
-        // Of the unsynced write, every sector but the first is on the disk.
-        let directory = scratch.file("store/shard-000/journal")
-        let newest = try #require(FileManager.default.contentsOfDirectory(atPath: directory).max())
-        let handle = try #require(FileHandle(forUpdatingAtPath: "\(directory)/\(newest)"))
-        try handle.write(contentsOf: Data(count: 512))
-        try handle.close()
+        // The header was synced before; of the unsynced frame, every sector but the first is on the disk.
+        try Self.zeroSector(at: 4_096, in: scratch)
         #expect(throws: Never.self) {
             let store = try MailboxStore.open(
                 at: scratch.file("store"), configuration: configuration)
@@ -85,11 +81,45 @@ struct ReviewLifecycleTests {
         }
     }
 
+    @Test("A segment that lost its header and has groups is damage")
+    func lostHeader() throws {
+        let scratch = try Scratch()
+        let configuration = Review.configuration()
+        let first = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
+        _ = try first.blocking.append(Append(Review.mailbox(0), text: "accepted"))
+        try first.close()
+        let second = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
+        _ = try second.blocking.append(Append(Review.mailbox(0), text: "accepted, too"))
+        second.abandon()
+        try Self.zeroSector(at: 0, in: scratch)
+        let error = #expect(throws: StoreError.self) {
+            try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
+        }
+        #expect(error?.code == .corrupted)
+    }
+
+    /// Zeroes a sector of the segment that was written last.
+    private static func zeroSector(at offset: UInt64, in scratch: Scratch) throws {
+        let directory = scratch.file("store/shard-000/journal")
+        let newest = try #require(
+            FileManager.default.contentsOfDirectory(atPath: directory).max { left, right in
+                let dates = try? [left, right].map {
+                    try FileManager.default.attributesOfItem(atPath: "\(directory)/\($0)")[
+                        .modificationDate] as? Date ?? .distantPast
+                }
+                return dates.map { $0[0] < $0[1] } ?? false
+            })
+        let handle = try #require(FileHandle(forUpdatingAtPath: "\(directory)/\(newest)"))
+        try handle.seek(toOffset: offset)
+        try handle.write(contentsOf: Data(count: 512))
+        try handle.close()
+    }
+
     @Test("Recovery holds its entry numbers against the checkpoint thread")
     func recoveryEviction() async {
         let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent])
         {
-            for _ in 0..<3 {
+            for _ in 0..<1 {
                 let scratch = try Scratch()
                 var configuration = Review.configuration()
                 configuration.retention = .newest(.max)
@@ -100,7 +130,7 @@ struct ReviewLifecycleTests {
                 var random = SystemRandomNumberGenerator()
                 var counts = [Int](repeating: 0, count: 10_000)
                 let first = try MailboxStore.open(at: path, configuration: configuration)
-                for _ in 0..<30 {
+                for _ in 0..<10 {
                     var batch: [Append] = []
                     for _ in 0..<5_000 {
                         let number = Int.random(in: 0..<10_000, using: &random)
