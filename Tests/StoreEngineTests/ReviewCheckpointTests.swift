@@ -80,12 +80,13 @@ struct ReviewCheckpointTests {
         configuration.checkpointJournalBytes = 64 << 20
         let store = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
         let body = [UInt8](repeating: 1, count: 900)
+        let mailbox = try Review.mailbox(0)
         var refusal: StoreError?
         var count: SequenceNumber = 0
         while refusal == nil, count < 2_000 {
             do throws(StoreError) {
                 for _ in 0..<20 {
-                    _ = try store.blocking.append(Append(Review.mailbox(0), body: body))
+                    _ = try store.blocking.append(Append(mailbox, body: body))
                     count += 1
                 }
                 try store.blocking.checkpoint()

@@ -254,7 +254,9 @@ final class FileJournal: Journal {
             // A sealed segment ends where the next one begins.
             while let oldest = state.sealed.first {
                 let next = state.sealed.count > 1 ? state.sealed[1] : state.active
-                guard let end = next?.header?.firstPosition, end <= position.next else { break }
+                // The newest one ends with the log, when the first append after an open is still to come.
+                let end = next?.header?.firstPosition ?? state.end.next
+                guard end <= position.next else { break }
                 state.sealed.removeFirst()
                 // Of another size when the configuration changed since.
                 if oldest.byteCount == settings.segmentByteCount {
