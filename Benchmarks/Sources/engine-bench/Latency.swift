@@ -22,8 +22,8 @@ struct AppendLatency {
             mailboxes: scale.mailboxes, messages: total, seed: seed)
         var checkpointing = StoreConfiguration()
         checkpointing.checkpointIntervalMilliseconds = 500
-        // One segment for the whole run: without checkpoints nothing is recycled, and making new ones
-        // beside the appends would slow down the very figure that all else is compared with.
+        // One segment for the whole run: without checkpoints nothing is recycled, and making new
+        // segments beside the appends would slow down the figure to compare with.
         var idling = StoreConfiguration.withoutCheckpoints
         idling.journalSegmentBytes = 512 << 20
         var section = Section("Append latency at \(scale.latencyPerSecond) messages/s offered")
