@@ -25,7 +25,7 @@ struct AppendLatency {
         // One segment for the whole run: without checkpoints nothing is recycled, and making new
         // segments beside the appends would slow down the figure to compare with.
         var idling = StoreConfiguration.withoutCheckpoints
-        idling.journalSegmentBytes = 512 << 20
+        idling.journalSegmentBytes = 1 << 30
         var section = Section("Append latency at \(scale.latencyPerSecond) messages/s offered")
         var idle: [[UInt32]] = []
         var busy: [[UInt32]] = []
