@@ -46,11 +46,17 @@ extension FileJournal {
     ) throws(StoreError) {
         let (sealed, blank) = state.withLock { ($0.sealed, $0.free) }
         var end = position
+        var needed: [JournalSegment] = []
+        var passed: [JournalSegment] = []
         for (ordinal, segment) in sealed.enumerated() {
             // What a later generation begins with or before, this one no longer says.
             let limit = sealed[(ordinal + 1)...].map { $0.header!.firstPosition }.min()
             let header = segment.header!
-            if let limit, limit <= end.next || limit <= header.firstPosition { continue }
+            if let limit, limit <= end.next || limit <= header.firstPosition {
+                passed.append(segment)
+                continue
+            }
+            needed.append(segment)
             guard header.firstPosition <= end.next else {
                 throw .corrupted(
                     "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins with "
@@ -60,7 +66,7 @@ extension FileJournal {
             end = try replay(segment, from: end, limit: limit, body)
         }
         try rejectLostSegments(blank, end: end)
-        try settle(end: end)
+        try settle(end: end, needed: needed, unneeded: passed + blank)
     }
 
     /// Hands out one segment's groups behind `end`.
@@ -156,18 +162,21 @@ extension FileJournal {
         return bytes
     }
 
-    /// The log's end is known: old segments may be used again as checkpoints pass them.
-    private func settle(end: JournalPosition) throws(StoreError) {
-        let misfits = state.withLock { state in
+    /// The log's end is known: what lies in front of the checkpoint is room for new groups.
+    private func settle(
+        end: JournalPosition, needed: [JournalSegment], unneeded: [JournalSegment]
+    ) throws(StoreError) {
+        // Segments of another size (the configuration changed) are not used again.
+        let misfits = unneeded.filter { $0.byteCount != settings.segmentByteCount }
+        state.withLock { state in
             // The first append begins a fresh segment, so a store opens without room for one.
             state.active = nil
             state.offset = 0
             state.end = end
             state.syncedThrough = end
-            state.usedBytes = state.sealed.count * settings.segmentByteCount
-            let misfits = state.free.filter { $0.byteCount != settings.segmentByteCount }
-            state.free.removeAll { $0.byteCount != settings.segmentByteCount }
-            return misfits
+            state.sealed = needed
+            state.free = unneeded.filter { $0.byteCount == settings.segmentByteCount }
+            state.usedBytes = needed.count * settings.segmentByteCount
         }
         for segment in misfits { try Directory.remove(segment.file.path) }
     }
