@@ -257,6 +257,8 @@ final class FileJournal: Journal {
                 // The newest one ends with the log, when the first append after an open is still to come.
                 let end = next?.header?.firstPosition ?? state.end.next
                 guard end <= position.next else { break }
+                // The last readable header on disk stays until another is there.
+                if next == nil, oldest.byteCount != settings.segmentByteCount { break }
                 state.sealed.removeFirst()
                 // Of another size when the configuration changed since.
                 if oldest.byteCount == settings.segmentByteCount {

@@ -16,7 +16,13 @@ extension Shard {
         var after: [UInt8]? = BaseStore.markerKey
         while let start = after {
             let page = try heads(after: start, limit: 1_024)
-            try compact(page.heads, policy)
+            do throws(StoreError) {
+                try compact(page.heads, policy)
+            } catch {
+                // As for checkpoints: whatever does not pass by itself ends the shard.
+                if error.code != .storageFull { fail(error) }
+                throw error
+            }
             examined += page.heads.count
             after = page.next
             // Appends that wait for memory need a checkpoint more than this one's next step.

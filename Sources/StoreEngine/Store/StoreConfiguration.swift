@@ -42,13 +42,13 @@ public struct StoreConfiguration: Sendable {
 
     /// Memory for messages that are durable in the journal and not yet in the data file, in bytes per shard, from
     /// 1 MiB. A checkpoint begins at half of it; at all of it appends wait.
-    public var tailBytesMaximum: Int = 256 << 20
+    public var tailBytesMaximum: Int = 512 << 20
     /// Mailboxes whose heads stay in memory without a tail, per shard, from 16.
     public var headCacheMaximum: Int = 262_144
     /// The longest time between checkpoints while anything changed, 10 … 3 600 000 ms.
     public var checkpointIntervalMilliseconds: Int = 10_000
     /// Journal bytes between checkpoints, per shard, from one segment.
-    public var checkpointJournalBytes: Int = 256 << 20
+    public var checkpointJournalBytes: Int = 512 << 20
     /// The size of one journal segment, 64 KiB … 1 GiB, a multiple of 4 096. A group must fit into one.
     public var journalSegmentBytes: Int = 32 << 20
 
