@@ -11,7 +11,8 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The engine's targets: every use of an unsafe construct is marked, and lifetimes of borrowed memory are checked.
+/// The engine's targets: every use of an unsafe construct is marked, and lifetimes of borrowed
+/// memory are checked.
 let engine: [SwiftSetting] =
     house + [
         .strictMemorySafety(),
@@ -32,12 +33,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
     ],
     targets: [
-        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"]), .brew(["lmdb"])]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CLMDB", pkgConfig: "lmdb",
+            providers: [.apt(["liblmdb-dev"]), .brew(["lmdb"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(name: "CChecksum"),
         .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: engine),
         .target(name: "Mailbox", swiftSettings: engine),
-        .target(name: "StoreEngine", dependencies: ["LMDB", "Mailbox", "CChecksum"], swiftSettings: engine),
+        .target(
+            name: "StoreEngine", dependencies: ["LMDB", "Mailbox", "CChecksum"],
+            swiftSettings: engine),
         .target(name: "MailboxTesting", dependencies: ["Mailbox"], swiftSettings: house),
         .executableTarget(
             name: "mailboxctl",
@@ -47,9 +54,12 @@ let package = Package(
             ],
             swiftSettings: house),
         .testTarget(
-            name: "MailboxTests", dependencies: ["Mailbox", "MailboxTesting"], swiftSettings: house),
+            name: "MailboxTests", dependencies: ["Mailbox", "MailboxTesting"],
+            swiftSettings: house),
         .testTarget(name: "CChecksumTests", dependencies: ["CChecksum"], swiftSettings: house),
-        .testTarget(name: "LMDBTests", dependencies: ["LMDB"], swiftSettings: house + [.enableExperimentalFeature("Lifetimes")]),
+        .testTarget(
+            name: "LMDBTests", dependencies: ["LMDB"],
+            swiftSettings: house + [.enableExperimentalFeature("Lifetimes")]),
         .testTarget(
             name: "StoreEngineTests",
             dependencies: ["StoreEngine", "Mailbox", "MailboxTesting", "LMDB"],

@@ -1,7 +1,8 @@
 /// Who sends or receives: 1 to 64 bytes of UTF-8 without control characters, compared as bytes.
 ///
-/// Two addresses that look alike but differ in their bytes (composed and decomposed accents, upper and lower
-/// case) are two addresses. Ordered by length first, then by bytes: the order of keys on disk and of listings.
+/// Two addresses that look alike but differ in their bytes (composed and decomposed accents, upper
+/// and lower case) are two addresses. Ordered by length first, then by bytes: the order of keys on
+/// disk and of listings.
 public struct Address: Hashable, Sendable, BitwiseCopyable {
     package let name: InlineName
 
@@ -12,7 +13,8 @@ public struct Address: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// - Parameter bytes: the address as bytes that came over a wire, 1 to 64.
-    /// - Throws: `invalidArgument` when they are empty, too many, not UTF-8, or have a control character.
+    /// - Throws: `invalidArgument` when they are empty, too many, not UTF-8, or have a control
+    ///   character.
     public init(utf8 bytes: borrowing Span<UInt8>) throws(StoreError) {
         name = try InlineName(validating: bytes, what: "address")
     }

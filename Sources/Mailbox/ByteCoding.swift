@@ -1,5 +1,5 @@
-// Fixed-width integers in byte buffers. Big-endian where order matters (keys), little-endian elsewhere.
-// Each read is bounds-checked once, as a whole: the bytes may come from a damaged file.
+// Fixed-width integers in byte buffers. Big-endian where order matters (keys), little-endian
+// elsewhere. Each read is bounds-checked once, as a whole: the bytes may come from a damaged file.
 
 extension Span where Element == UInt8 {
     /// The little-endian integer at `offset`. Precondition: it lies within the span.

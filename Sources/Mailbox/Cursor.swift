@@ -1,9 +1,11 @@
-/// A message's number in its mailbox, 1 … 4 294 967 295, contiguous, in commit order. 0 says "none yet".
+/// A message's number in its mailbox, 1 … 4 294 967 295, contiguous, in commit order. 0 says "none
+/// yet".
 ///
 /// Never reused, never skipped, never wrapped.
 public typealias SequenceNumber = UInt32
 
-/// The identity of a store's history: minted when a store is created, and again when one is restored.
+/// The identity of a store's history: minted when a store is created, and again when one is
+/// restored.
 ///
 /// A cursor of one epoch says nothing in another: a restored store may give a number out twice.
 public struct Epoch: Hashable, Sendable, RawRepresentable, CustomStringConvertible {

@@ -1,7 +1,8 @@
 /// 1 to 64 bytes of UTF-8 held in place: what `Address` and `DeviceID` are made of.
 ///
-/// Held inline, not in a `String`, because names are compared as bytes (a `String` compares by canonical
-/// equivalence) and because a mailbox table of a million names must not own a million heap objects.
+/// Held inline, not in a `String`, because names are compared as bytes (a `String` compares by
+/// canonical equivalence) and because a mailbox table of a million names must not own a million
+/// heap objects.
 ///
 /// Invariant: the bytes behind `count` are zero, so that equality is a comparison of eight words.
 package struct InlineName: Hashable, Sendable, BitwiseCopyable {
@@ -14,7 +15,8 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
 
     package static let maximumCount = 64
 
-    /// Takes bytes that the store itself wrote before and that a checksum covered: nothing but the length is checked.
+    /// Takes bytes that the store itself wrote before and that a checksum covered: nothing but the
+    /// length is checked.
     package init?(trusted bytes: borrowing Span<UInt8>) {
         guard bytes.count >= 1, bytes.count <= Self.maximumCount else { return nil }
         count = UInt8(truncatingIfNeeded: bytes.count)
@@ -23,7 +25,8 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
         }
     }
 
-    /// Takes bytes from outside and checks them: length, UTF-8, no control characters (C0, DEL, C1).
+    /// Takes bytes from outside and checks them: length, UTF-8, no control characters (C0, DEL,
+    /// C1).
     package init(validating bytes: borrowing Span<UInt8>, what: StaticString) throws(StoreError) {
         guard bytes.count > 0 else {
             throw .invalidArgument("the \(what) is empty; it must be 1 to 64 bytes of UTF-8")
@@ -39,7 +42,8 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
         for scalar in text.unicodeScalars
         where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
             throw .invalidArgument(
-                "the \(what) has the control character U+\(String(scalar.value, radix: 16, uppercase: true)); "
+                "the \(what) has the control character "
+                    + "U+\(String(scalar.value, radix: 16, uppercase: true)); "
                     + "control characters are not allowed")
         }
     }

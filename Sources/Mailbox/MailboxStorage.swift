@@ -1,21 +1,24 @@
-/// The verbs of the contract, whoever keeps the messages: an engine in this process, one behind a network, a model.
+/// The verbs of the contract, whoever keeps the messages: an engine in this process, one behind a
+/// network, a model.
 public protocol MailboxStorage: Sendable {
     /// The identity of the store's history.
     var epoch: Epoch { get async throws(StoreError) }
 
     /// Stores one message, and answers when it is durable.
     ///
-    /// - Throws: `invalidArgument`, `messageTooLarge`, `producerGap`, `producerConflict`, `sequenceExhausted`,
-    ///   `overloaded`, `storageFull`, `failed`, `closed`.
+    /// - Throws: `invalidArgument`, `messageTooLarge`, `producerGap`, `producerConflict`,
+    ///   `sequenceExhausted`, `overloaded`, `storageFull`, `failed`, `closed`.
     func append(_ append: Append) async throws(StoreError) -> AppendResult
 
     /// Stores many messages in one group, each accepted or refused for itself, in the order given.
     ///
     /// - Returns: one answer for each append, in their order.
-    /// - Throws: what concerns the whole call: `overloaded`, `storageFull`, `failed`, `closed`, `invalidArgument`.
+    /// - Throws: what concerns the whole call: `overloaded`, `storageFull`, `failed`, `closed`,
+    ///   `invalidArgument`.
     func append(batch: [Append]) async throws(StoreError) -> [Result<AppendResult, StoreError>]
 
-    /// Stores all messages or none. In an engine with several shards all receivers must share one shard.
+    /// Stores all messages or none. In an engine with several shards all receivers must share one
+    /// shard.
     ///
     /// - Throws: the first refusal, naming its mailbox; then nothing was stored.
     func append(atomically batch: [Append]) async throws(StoreError) -> [AppendResult]
@@ -46,26 +49,32 @@ public protocol MailboxStorage: Sendable {
     /// What the store knows of a mailbox; `Head.empty` when nobody wrote to it.
     func head(_ mailbox: MailboxID) async throws(StoreError) -> Head
 
-    /// The receiver's mailboxes in order of sender, those above `after`, at most `limit` (1 … 10 000).
+    /// The receiver's mailboxes in order of sender, those above `after`, at most `limit` (1 … 10
+    /// 000).
     func inbox(_ receiver: Address, after: Address?, limit: Int) async throws(StoreError)
         -> InboxPage
 
-    /// One fetch over all senders: confirms each cursor given, and answers every mailbox that has something waiting.
+    /// One fetch over all senders: confirms each cursor given, and answers every mailbox that has
+    /// something waiting.
     ///
-    /// Mailboxes without a cursor answer from their acknowledged watermark on. The limit holds for the whole answer.
+    /// Mailboxes without a cursor answer from their acknowledged watermark on. The limit holds for
+    /// the whole answer.
     ///
     /// - Parameter cursors: what the receiver holds of each sender that it knows; at most 10 000.
-    /// - Throws: `epochChanged`, `cursorAhead` naming the mailbox; then nothing at all was acknowledged.
+    /// - Throws: `epochChanged`, `cursorAhead` naming the mailbox; then nothing at all was
+    ///   acknowledged.
     func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit
     ) async throws(StoreError) -> SyncResult
 
-    /// Says when heads of these receivers move: first those with waiting messages, then `caughtUp`, then live.
+    /// Says when heads of these receivers move: first those with waiting messages, then `caughtUp`,
+    /// then live.
     func watch(_ receivers: [Address]) async throws(StoreError) -> any AsyncSequence<
         WatchEvent, StoreError
     > & Sendable
 
-    /// Removes what the policy allows, in small steps beside live traffic; nil takes the store's own policy.
+    /// Removes what the policy allows, in small steps beside live traffic; nil takes the store's
+    /// own policy.
     @discardableResult
     func compact(_ policy: RetentionPolicy?) async throws(StoreError) -> CompactionReport
 }

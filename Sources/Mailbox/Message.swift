@@ -50,9 +50,11 @@ public struct Append: Hashable, Sendable {
 
 /// How safe an append was when it was answered.
 public enum Durability: String, Hashable, Sendable, CaseIterable {
-    /// On stable storage (`fdatasync`) before the answer. The default, and what the contract is about.
+    /// On stable storage (`fdatasync`) before the answer. The default, and what the contract is
+    /// about.
     case commit
-    /// Handed to the operating system; synced at a fixed interval. A power cut can lose that interval.
+    /// Handed to the operating system; synced at a fixed interval. A power cut can lose that
+    /// interval.
     case interval
     /// Handed to the operating system, which writes when it likes. A power cut can lose it.
     case system
@@ -60,7 +62,8 @@ public enum Durability: String, Hashable, Sendable, CaseIterable {
 
 /// What became of one append.
 public struct AppendResult: Hashable, Sendable {
-    /// The message's sequence. For a duplicate the original's, nil when the store can no longer tell it.
+    /// The message's sequence. For a duplicate the original's, nil when the store can no longer
+    /// tell it.
     public var sequence: SequenceNumber?
     /// True when this client sequence was stored before, and nothing was stored now.
     public var isDuplicate: Bool

@@ -1,8 +1,9 @@
 /// Messages of one mailbox in order of sequence, decoded as they are looked at.
 ///
-/// The batch shares the store's own encoded buffers: handing out a million messages copies none of them. Each
-/// message's body is a slice that keeps its buffer alive, so keep what you need as `Array(message.body)` when you
-/// keep little of much. `forEach(_:)` over the batch decodes forward; `Array(batch)` gives random access.
+/// The batch shares the store's own encoded buffers: handing out a million messages copies none of
+/// them. Each message's body is a slice that keeps its buffer alive, so keep what you need as
+/// `Array(message.body)` when you keep little of much. `forEach(_:)` over the batch decodes
+/// forward; `Array(batch)` gives random access.
 public struct MessageBatch: Sendable {
     /// A stretch of encoded messages, one behind the other, in one shared buffer.
     package struct Segment: Sendable {
@@ -51,7 +52,8 @@ public struct MessageBatch: Sendable {
         segments.reserveCapacity(count)
     }
 
-    /// Adds a stretch of encoded messages. Precondition: its bytes decode to exactly `count` messages.
+    /// Adds a stretch of encoded messages. Precondition: its bytes decode to exactly `count`
+    /// messages.
     @inline(__always)
     package mutating func append(
         storage: [UInt8], offset: Int, count: Int, bodyBytes: Int

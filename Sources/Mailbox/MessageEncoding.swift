@@ -6,7 +6,8 @@
 ///  | sequence| body bytes| timestamp:48 device:8 0:8 | client sequence | device … | body …
 ///  +---------+-----------+------------------------+------------------+----------------+------
 /// ```
-/// All little-endian. The client sequence and the device are there only when the device's length is not 0.
+/// All little-endian. The client sequence and the device are there only when the device's length is
+/// not 0.
 @usableFromInline
 package enum MessageEncoding {
     /// Bytes in front of a message without a producer.

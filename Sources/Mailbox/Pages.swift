@@ -110,7 +110,8 @@ public enum RetentionPolicy: Hashable, Sendable {
     case unacknowledged
     /// Acknowledged messages are kept until they are this old, in milliseconds, from 0.
     case acknowledged(forMilliseconds: Int64)
-    /// The newest messages of each mailbox are kept, acknowledged or not; all others once acknowledged.
+    /// The newest messages of each mailbox are kept, acknowledged or not; all others once
+    /// acknowledged.
     case newest(UInt32)
 }
 

@@ -1,6 +1,8 @@
-/// The identity of one sending device: 1 to 64 bytes of UTF-8 without control characters, compared as bytes.
+/// The identity of one sending device: 1 to 64 bytes of UTF-8 without control characters, compared
+/// as bytes.
 ///
-/// A device that loses its memory of what it numbered (restored from a copy, reinstalled) takes a new identity.
+/// A device that loses its memory of what it numbered (restored from a copy, reinstalled) takes a
+/// new identity.
 public struct DeviceID: Hashable, Sendable, BitwiseCopyable, Comparable, CustomStringConvertible {
     package let name: InlineName
 
@@ -9,7 +11,8 @@ public struct DeviceID: Hashable, Sendable, BitwiseCopyable, Comparable, CustomS
         name = try InlineName(validating: text, what: "device")
     }
 
-    /// - Throws: `invalidArgument` when the bytes are empty, too many, not UTF-8, or have a control character.
+    /// - Throws: `invalidArgument` when the bytes are empty, too many, not UTF-8, or have a control
+    ///   character.
     public init(utf8 bytes: borrowing Span<UInt8>) throws(StoreError) {
         name = try InlineName(validating: bytes, what: "device")
     }

@@ -1,4 +1,5 @@
-/// What a store refuses or fails with: a code to decide by, a message that says what to do, the facts, a cause.
+/// What a store refuses or fails with: a code to decide by, a message that says what to do, the
+/// facts, a cause.
 ///
 /// An operation that throws changed nothing, unless its documentation says otherwise.
 public struct StoreError: Error, Sendable {
@@ -125,7 +126,8 @@ extension StoreError {
         return StoreError(
             code: .producerGap,
             message:
-                "an earlier message of this device is missing; send client sequence \(expected) first",
+                "an earlier message of this device is missing; send client sequence \(expected) "
+                + "first",
             facts: facts)
     }
 
@@ -174,7 +176,8 @@ extension StoreError {
         return StoreError(
             code: .trimmed,
             message:
-                "messages through \(floor) were removed after their confirmation; read after \(floor)",
+                "messages through \(floor) were removed after their confirmation; read after "
+                + "\(floor)",
             facts: facts)
     }
 

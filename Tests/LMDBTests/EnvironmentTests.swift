@@ -113,6 +113,7 @@ func code<R: ~Copyable>(_ body: () throws -> R) -> LMDBError.Code? {
 }
 
 /// A thread that can be waited for.
+// What is shared is guarded by the condition: Sendable.
 final class Worker: @unchecked Sendable {
     // The condition guards the state; the thread is only started, by whoever made the worker.
     private let condition = NSCondition()

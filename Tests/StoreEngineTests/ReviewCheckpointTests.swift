@@ -35,7 +35,8 @@ struct ReviewCheckpointTests {
         #expect(throws: StoreError.self) { try store.blocking.checkpoint() }
         faults.arm(nil)
         try store.blocking.checkpoint()
-        // At the tail budget, appends would wait for this for ever, beside checkpoints that do nothing.
+        // At the tail budget, appends would wait for this for ever, beside checkpoints that do
+        // nothing.
         #expect(try store.statistics().tailBytes == 0)
         store.abandon()
     }

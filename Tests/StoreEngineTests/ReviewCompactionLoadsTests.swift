@@ -70,7 +70,8 @@ struct ReviewCompactionLoadsTests {
         faults.arm(nil)
         let floors = try mailboxes.map { try store.head($0).floor }
         let stale = floors.count { $0 == 0 }
-        // read(after: 0) of such a mailbox never returns; a checkpoint writes the old floor to disk.
+        // read(after: 0) of such a mailbox never returns; a checkpoint writes the old floor to
+        // disk.
         #expect(stale == 0)
         try store.blocking.checkpoint()
         #expect(try store.verify().problemCount == 0)

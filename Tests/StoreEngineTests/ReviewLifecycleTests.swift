@@ -72,7 +72,8 @@ struct ReviewLifecycleTests {
         }
         second.abandon()
         faults.arm(nil)
-        // The header was synced before; of the unsynced frame, every sector but the first is on the disk.
+        // The header was synced before; of the unsynced frame, every sector but the first is on the
+        // disk.
         try Self.zeroSector(at: 4_096, in: scratch)
         #expect(throws: Never.self) {
             let store = try MailboxStore.open(

@@ -3,8 +3,8 @@ internal import Mailbox
 
 /// Keys of the data file's trees: order-preserving, big-endian. See docs/FORMAT.md.
 ///
-/// `messages`: mailbox key, kind, first sequence. The head's kind sorts behind the newest message, so that writing
-/// a mailbox's newest messages and its head touches one leaf.
+/// `messages`: mailbox key, kind, first sequence. The head's kind sorts behind the newest message,
+/// so that writing a mailbox's newest messages and its head touches one leaf.
 enum BaseKey {
     static let runKind: UInt8 = 1
     static let headKind: UInt8 = 2
@@ -32,7 +32,8 @@ enum BaseKey {
         return key.bigEndian(prefix.count + 1)
     }
 
-    /// The number of bytes of the mailbox key that a key of any tree begins with, nil when it is none.
+    /// The number of bytes of the mailbox key that a key of any tree begins with, nil when it is
+    /// none.
     static func mailboxKeyCount(_ key: borrowing Span<UInt8>) -> Int? {
         guard key.count >= 4 else { return nil }
         let receiverCount = Int(key[0])
@@ -153,8 +154,9 @@ enum HeadRecord {
 
 /// A run: messages of one mailbox that follow each other, in one record of about `targetByteCount`.
 ///
-/// Messages of a mailbox are read together and die together. One record for several of them saves keys and
-/// checksums, and makes a page of a range read a few copies. A record stays small enough to be held in a leaf.
+/// Messages of a mailbox are read together and die together. One record for several of them saves
+/// keys and checksums, and makes a page of a range read a few copies. A record stays small enough
+/// to be held in a leaf.
 enum RunRecord {
     static let targetByteCount = 1_000
     /// Version, count and checksum, then the sum of the body bytes.

@@ -2,7 +2,8 @@ internal import LMDB
 internal import Mailbox
 
 extension BaseStore {
-    /// Calls `body` with each mailbox's key and head, in order, from the mailbox `start` on, until it answers false.
+    /// Calls `body` with each mailbox's key and head, in order, from the mailbox `start` on, until
+    /// it answers false.
     ///
     /// Goes from head to head without reading the messages between.
     func forEachHead(
@@ -32,7 +33,8 @@ extension BaseStore {
         }
     }
 
-    /// The receiver's mailboxes with waiting messages, senders above `after`, until `body` answers false.
+    /// The receiver's mailboxes with waiting messages, senders above `after`, until `body` answers
+    /// false.
     func forEachWaiting(
         _ receiver: Address, after: Address?, _ transaction: borrowing ReadTransaction,
         _ body: (_ prefix: [UInt8]) throws(LMDBError) -> Bool

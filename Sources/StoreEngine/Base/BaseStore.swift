@@ -1,9 +1,11 @@
 internal import LMDB
 internal import Mailbox
 
-/// A shard's data file: what checkpoints wrote. One writer, the checkpoint thread; any number of short readers.
+/// A shard's data file: what checkpoints wrote. One writer, the checkpoint thread; any number of
+/// short readers.
 final class BaseStore: Sendable {
-    /// The trees, each with a marker record: version 0.9.24 of the library answers "not found" for a lost tree.
+    /// The trees, each with a marker record: version 0.9.24 of the library answers "not found" for
+    /// a lost tree.
     struct Trees: Sendable {
         let messages: Database
         let producers: Database
@@ -26,7 +28,8 @@ final class BaseStore: Sendable {
 
     private static func marker(_ name: String) -> [UInt8] { Array("mailbox-store \(name) 1".utf8) }
 
-    /// Opens the data file in `directory`; makes its trees when `create`. Called on the thread that will write.
+    /// Opens the data file in `directory`; makes its trees when `create`. Called on the thread that
+    /// will write.
     static func open(
         _ directory: String, configuration: StoreConfiguration, create: Bool
     ) throws(StoreError) -> BaseStore {
@@ -112,7 +115,8 @@ final class BaseStore: Sendable {
         if let value = try transaction.value(for: key.span, in: trees.messages) {
             return BaseHead(head: try HeadRecord.decode(value, key: key.span), exists: true)
         }
-        // A lost head must not be taken for a mailbox that nobody wrote to: its sequences would be given out again.
+        // A lost head must not be taken for a mailbox that nobody wrote to: its sequences would be
+        // given out again.
         try transaction.withCursor(in: trees.messages) {
             (cursor: inout ReadCursor) throws(LMDBError) in
             let isBehind = try cursor.seek(to: key.span)

@@ -9,8 +9,8 @@ extension BaseWriter {
         var through: SequenceNumber = 0
     }
 
-    /// The most runs of one mailbox that one transaction removes: the library leaks pages of transactions that are
-    /// too large for its memory.
+    /// The most runs of one mailbox that one transaction removes: the library leaks pages of
+    /// transactions that are too large for its memory.
     static let runsPerTrim = 16_384
 
     /// How far the policy lets the floor rise: never above the acknowledged watermark, never down.
@@ -75,8 +75,8 @@ extension BaseWriter {
         return true
     }
 
-    /// Removes the mailbox's messages through `sequence`, or as many as one transaction may; a run that goes on
-    /// behind it is written anew.
+    /// Removes the mailbox's messages through `sequence`, or as many as one transaction may; a run
+    /// that goes on behind it is written anew.
     func trim(
         _ prefix: [UInt8], through sequence: SequenceNumber, _ cursor: inout WriteCursor
     ) throws(LMDBError) -> Removed {

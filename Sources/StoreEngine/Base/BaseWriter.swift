@@ -1,13 +1,15 @@
 internal import LMDB
 internal import Mailbox
 
-/// Writes mailboxes into the data file, within one write transaction. Mailboxes come in the order of their keys.
+/// Writes mailboxes into the data file, within one write transaction. Mailboxes come in the order
+/// of their keys.
 struct BaseWriter {
     let base: BaseStore
     let retention: RetentionPolicy
     let now: Int64
 
-    /// Writes what the snapshot holds: messages that survive, the head, the list of waiting mailboxes, producers.
+    /// Writes what the snapshot holds: messages that survive, the head, the list of waiting
+    /// mailboxes, producers.
     func write(
         _ snapshots: [MailboxSnapshot], _ transaction: inout WriteTransaction
     ) throws(LMDBError) -> [MailboxOutcome] {
@@ -67,7 +69,8 @@ struct BaseWriter {
         return outcome
     }
 
-    /// Writes the tail's messages above the floor: into the newest run as long as it has room, then into new ones.
+    /// Writes the tail's messages above the floor: into the newest run as long as it has room, then
+    /// into new ones.
     ///
     /// - Returns: the body bytes that were written.
     private func appendTail(

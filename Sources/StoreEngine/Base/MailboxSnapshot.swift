@@ -31,7 +31,8 @@ struct MailboxSnapshot {
 
     /// Takes what is durable and new, at most about `bytes` of it.
     ///
-    /// - Parameter synced: with a durability below `.commit`, the newest group that is known to be on the disk.
+    /// - Parameter synced: with a durability below `.commit`, the newest group that is known to be
+    ///   on the disk.
     init(
         _ entry: borrowing MailboxEntry, number: Int, table: borrowing MailboxTable, bytes: Int,
         synced: JournalPosition?

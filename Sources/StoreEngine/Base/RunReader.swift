@@ -1,7 +1,8 @@
 internal import LMDB
 internal import Mailbox
 
-/// Gathers one answer's messages: those of the data file copied into one buffer, those of tails shared.
+/// Gathers one answer's messages: those of the data file copied into one buffer, those of tails
+/// shared.
 struct PageBuilder {
     var batch = MessageBatch()
     /// What the limits still allow.
@@ -63,10 +64,12 @@ struct PageBuilder {
 }
 
 extension BaseStore {
-    /// Copies the mailbox's messages `from … through` out of the data file, as far as the page admits.
+    /// Copies the mailbox's messages `from … through` out of the data file, as far as the page
+    /// admits.
     ///
-    /// - Returns: the next sequence that was not copied. Below `through + 1` with a page that is not full, the
-    ///   file has a hole there: it was compacted since the caller looked, or it is damaged.
+    /// - Returns: the next sequence that was not copied. Below `through + 1` with a page that is
+    ///   not full, the file has a hole there: it was compacted since the caller looked, or it is
+    ///   damaged.
     func collect(
         _ prefix: [UInt8], from: SequenceNumber, through: SequenceNumber,
         _ transaction: borrowing ReadTransaction, into page: inout PageBuilder
@@ -106,7 +109,8 @@ extension BaseStore {
 
     /// Places the cursor on the run that may contain `sequence`.
     ///
-    /// The head's key is behind all runs, so the place behind the run wanted is always in the mailbox's stretch.
+    /// The head's key is behind all runs, so the place behind the run wanted is always in the
+    /// mailbox's stretch.
     func seekRun<Access>(
         containing sequence: SequenceNumber, _ prefix: [UInt8], _ cursor: inout TreeCursor<Access>
     ) throws(LMDBError) -> Bool {

@@ -3,7 +3,8 @@ internal import Mailbox
 internal import Synchronization
 
 extension FileJournal {
-    /// Finds the segments and reads their headers; sorts out which hold groups that nobody has superseded.
+    /// Finds the segments and reads their headers; sorts out which hold groups that nobody has
+    /// superseded.
     func loadSegments() throws(StoreError) {
         var segments: [JournalSegment] = []
         var highestNumber = 0
@@ -19,7 +20,8 @@ extension FileJournal {
                 guard header.shard == settings.shard, header.segmentByteCount == byteCount else {
                     throw .corrupted(
                         "\(path) has \(byteCount) bytes and says shard \(header.shard), "
-                            + "\(header.segmentByteCount) bytes; restore the file or the store from a backup"
+                            + "\(header.segmentByteCount) bytes; restore the file or the store "
+                            + "from a backup"
                     )
                 }
             }
@@ -27,7 +29,8 @@ extension FileJournal {
         }
         guard segments.contains(where: { $0.header != nil }) else {
             throw .corrupted(
-                "\(settings.directory) has no readable journal segment; restore the store from a backup"
+                "\(settings.directory) has no readable journal segment; restore the store from a "
+                    + "backup"
             )
         }
         let loaded = segments
@@ -59,8 +62,10 @@ extension FileJournal {
             needed.append(segment)
             guard header.firstPosition <= end.next else {
                 throw .corrupted(
-                    "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins with "
-                        + "\(header.firstPosition.rawValue); restore the missing file or the store from a backup"
+                    "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins "
+                        + "with "
+                        + "\(header.firstPosition.rawValue); restore the missing file or the "
+                        + "store from a backup"
                 )
             }
             end = try replay(segment, from: end, limit: limit, body)
@@ -94,18 +99,21 @@ extension FileJournal {
             offset += frame.byteCount
         }
         if let limit, expected >= limit { return end }
-        // The log ends here. A torn last group is legitimate; a good frame behind says whether this one was synced.
+        // The log ends here. A torn last group is legitimate; a good frame behind says whether this
+        // one was synced.
         if let witness = newestFrame(in: bytes, from: offset, generation: header.generation),
             witness.position > expected, witness.syncedThrough >= expected
         {
             throw .corrupted(
-                "\(segment.file.path) is damaged at byte \(offset) (group \(expected.rawValue)): newer groups "
+                "\(segment.file.path) is damaged at byte \(offset) (group \(expected.rawValue)): "
+                    + "newer groups "
                     + "follow, so this is no torn end; restore the store from a backup")
         }
         // A segment is synced before it is left, so a later one always begins where this one ends.
         if let limit {
             throw .corrupted(
-                "\(segment.file.path) ends before group \(expected.rawValue), but a later segment begins "
+                "\(segment.file.path) ends before group \(expected.rawValue), but a later "
+                    + "segment begins "
                     + "with \(limit.rawValue); restore the store from a backup")
         }
         return end
@@ -141,7 +149,8 @@ extension FileJournal {
             {
                 throw .corrupted(
                     "the header of \(segment.file.path) is damaged, and the segment has group "
-                        + "\(frame.position.rawValue), which is nowhere else; restore the store from a backup"
+                        + "\(frame.position.rawValue), which is nowhere else; restore the store "
+                        + "from a backup"
                 )
             }
         }
@@ -149,8 +158,9 @@ extension FileJournal {
 
     /// Reads a segment as the disk has it.
     ///
-    /// What a killed process wrote and never synced may only be in the page cache: it is synced first. And after a
-    /// sync that failed, the cache may hold what the disk does not: so the read goes past it where it can.
+    /// What a killed process wrote and never synced may only be in the page cache: it is synced
+    /// first. And after a sync that failed, the cache may hold what the disk does not: so the read
+    /// goes past it where it can.
     private func readDurable(_ segment: JournalSegment) throws(StoreError) -> [UInt8] {
         try segment.file.syncData()
         guard

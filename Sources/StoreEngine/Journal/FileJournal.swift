@@ -2,7 +2,8 @@ internal import Glibc
 internal import Mailbox
 internal import Synchronization
 
-/// The journal as local files: preallocated segments, one frame per group, recycled behind checkpoints.
+/// The journal as local files: preallocated segments, one frame per group, recycled behind
+/// checkpoints.
 final class FileJournal: Journal {
     struct Settings {
         var directory: String
@@ -92,8 +93,8 @@ final class FileJournal: Journal {
                 try place.file.syncData()
             }
         } catch {
-            // Without room nothing was promised, and the next frame overwrites what was written of this one.
-            // Any other failure ends the log: what is on disk is unknown.
+            // Without room nothing was promised, and the next frame overwrites what was written of
+            // this one. Any other failure ends the log: what is on disk is unknown.
             if error.code != .storageFull { state.withLock { $0.failure = error } }
             throw error
         }
@@ -124,7 +125,8 @@ final class FileJournal: Journal {
                     throw StoreError(
                         code: .failed,
                         message:
-                            "the journal ends at \(state.end.rawValue), not at \(expected.rawValue): "
+                            "the journal ends at \(state.end.rawValue), not at "
+                            + "\(expected.rawValue): "
                             + "another writer has it; open the store again")
                 }
                 guard let active = state.active, let header = active.header,
@@ -159,11 +161,11 @@ final class FileJournal: Journal {
 
     // MARK: Segments
 
-    /// Begins a fresh segment for the group behind `position`: the first append after an open does, and the one that
-    /// finds the segment full.
+    /// Begins a fresh segment for the group behind `position`: the first append after an open does,
+    /// and the one that finds the segment full.
     ///
-    /// Its header is durable before its first frame is written: so a header that cannot be read is damage, and
-    /// never the trace of a power cut that kept the frame and lost the header.
+    /// Its header is durable before its first frame is written: so a header that cannot be read is
+    /// damage, and never the trace of a power cut that kept the frame and lost the header.
     func begin(after position: JournalPosition) throws(StoreError) {
         let mustSync = state.withLock { $0.active != nil && $0.syncedThrough < $0.end }
         if mustSync { try sync() }
@@ -217,7 +219,8 @@ final class FileJournal: Journal {
                 "\(settings.directory)/\(Self.fileName(number))",
                 byteCount: settings.segmentByteCount, directory: settings.directory)
         } catch  where error.code == .invalidArgument {
-            // The path was good when the store was opened: what became of it is no caller's argument.
+            // The path was good when the store was opened: what became of it is no caller's
+            // argument.
             throw StoreError(code: .failed, message: error.message, cause: error)
         }
     }
@@ -254,7 +257,8 @@ final class FileJournal: Journal {
             // A sealed segment ends where the next one begins.
             while let oldest = state.sealed.first {
                 let next = state.sealed.count > 1 ? state.sealed[1] : state.active
-                // The newest one ends with the log, when the first append after an open is still to come.
+                // The newest one ends with the log, when the first append after an open is still to
+                // come.
                 let end = next?.header?.firstPosition ?? state.end.next
                 guard end <= position.next else { break }
                 // The last readable header on disk stays until another is there.
@@ -280,7 +284,8 @@ final class FileJournal: Journal {
     private func trimFreeSegments() throws(StoreError) {
         while true {
             let surplus = state.withLock { state -> JournalSegment? in
-                // Only what is far above the working set goes, so that a steady load keeps recycling.
+                // Only what is far above the working set goes, so that a steady load keeps
+                // recycling.
                 let keep = max(2, state.sealed.count + 2)
                 return state.free.count > keep ? state.free.removeFirst() : nil
             }

@@ -14,26 +14,30 @@ package struct JournalPosition: Hashable, Comparable, Sendable {
 
 /// The durable log in front of the data file: one per shard, one writer.
 ///
-/// Free of files on purpose: an append names the position that it expects to follow and answers the one it got, so
-/// that a replicated log (one stream per shard, compare and append) fits behind it without a change to the engine.
+/// Free of files on purpose: an append names the position that it expects to follow and answers the
+/// one it got, so that a replicated log (one stream per shard, compare and append) fits behind it
+/// without a change to the engine.
 ///
-/// A caller serialises `append`, `truncate` and `replay`; `sync` and `prepare` may run beside an append.
+/// A caller serialises `append`, `truncate` and `replay`; `sync` and `prepare` may run beside an
+/// append.
 package protocol Journal: AnyObject, Sendable {
     /// The newest group's position.
     var end: JournalPosition { get }
     /// The largest payload that fits into one group.
     var payloadBytesMaximum: Int { get }
-    /// The bytes that the log takes on disk, spare room included, and the bytes in use since the last truncation.
+    /// The bytes that the log takes on disk, spare room included, and the bytes in use since the
+    /// last truncation.
     var usage: JournalUsage { get }
 
     /// Writes one group, and makes it durable when `synced`.
     ///
     /// - Parameters:
     ///   - payload: the group's records, not empty.
-    ///   - expected: what the caller takes for `end`; a mismatch is `failed`, and nothing is written.
+    ///   - expected: what the caller takes for `end`; a mismatch is `failed`, and nothing is
+    ///   written.
     /// - Returns: the group's position, `expected.next`.
-    /// - Throws: `storageFull` when there was no room (nothing is in the log; the same call may succeed later);
-    ///   `failed` when a write or sync failed (the log takes nothing more).
+    /// - Throws: `storageFull` when there was no room (nothing is in the log; the same call may
+    ///   succeed later); `failed` when a write or sync failed (the log takes nothing more).
     func append(
         _ payload: [UInt8], recordCount: Int, following expected: JournalPosition, synced: Bool
     ) throws(StoreError) -> JournalPosition

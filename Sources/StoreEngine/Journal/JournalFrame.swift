@@ -8,9 +8,10 @@ internal import Mailbox
 ///  | MBXF | payload | position | generation | synced through | records| CRC  | payload | zeros
 ///  +------+---------+----------+------------+----------------+--------+------+---------+------
 /// ```
-/// Little-endian. A frame begins at a multiple of 4 096 and is padded to the next, so that no write ever touches a
-/// block that holds an acknowledged group. The CRC-32C covers the store's secret identity, the header in front of
-/// it and the payload: no message body can be crafted to look like a frame.
+/// Little-endian. A frame begins at a multiple of 4 096 and is padded to the next, so that no write
+/// ever touches a block that holds an acknowledged group. The CRC-32C covers the store's secret
+/// identity, the header in front of it and the payload: no message body can be crafted to look like
+/// a frame.
 struct JournalFrame {
     static let magic: UInt32 = 0x4658_424D  // "MBXF"
     static let headerByteCount = 40
@@ -18,8 +19,9 @@ struct JournalFrame {
 
     let position: JournalPosition
     let generation: UInt64
-    /// Every group through it was synced before this one was written. What tells a torn end (legitimate) from
-    /// damage in the middle: a bad frame that a good newer one says was synced is damage.
+    /// Every group through it was synced before this one was written. What tells a torn end
+    /// (legitimate) from damage in the middle: a bad frame that a good newer one says was synced is
+    /// damage.
     let syncedThrough: JournalPosition
     let recordCount: Int
     let payloadByteCount: Int

@@ -1,6 +1,7 @@
 internal import Mailbox
 
-/// The records of a group's payload: results, not requests, so that replaying them twice changes nothing.
+/// The records of a group's payload: results, not requests, so that replaying them twice changes
+/// nothing.
 ///
 /// ```
 ///  append:       1 | key bytes | key … | message (MessageEncoding)
@@ -43,7 +44,8 @@ enum JournalRecord {
 
     /// The records of a payload, in order.
     ///
-    /// - Throws: `corrupted` when a record is none: its frame's checksum held, so a program wrote it so.
+    /// - Throws: `corrupted` when a record is none: its frame's checksum held, so a program wrote
+    ///   it so.
     static func decode(
         _ payload: [UInt8], at position: JournalPosition
     ) throws(StoreError) -> [Decoded] {
@@ -53,7 +55,8 @@ enum JournalRecord {
         while offset < bytes.count {
             guard let (record, next) = decode(bytes, at: offset) else {
                 throw .corrupted(
-                    "group \(position.rawValue) of the journal has no record at byte \(offset) that this "
+                    "group \(position.rawValue) of the journal has no record at byte \(offset) "
+                        + "that this "
                         + "program knows; use the program that wrote it, or a newer one")
             }
             records.append(record)

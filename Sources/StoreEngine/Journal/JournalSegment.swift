@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Mailbox
 
-/// One preallocated, zero-filled file of the journal, used again and again under rising generations.
+/// One preallocated, zero-filled file of the journal, used again and again under rising
+/// generations.
 ///
 /// ```
 ///  block 0: header  | block 1 …: frames, each padded to blocks

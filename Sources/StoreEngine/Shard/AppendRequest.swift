@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// One call's appends on their way through the commit turn.
 ///
-/// Written by the caller before it is queued, then by the holder of the commit turn alone, then read by the caller
-/// after its completion: three owners, one after the other, each hand-over through a lock.
+/// Written by the caller before it is queued, then by the holder of the commit turn alone, then
+/// read by the caller after its completion.
+// Three owners, one after the other, each hand-over through a lock: Sendable.
 final class AppendRequest: @unchecked Sendable {
     /// The messages of a call: most calls bring one, which then needs no array.
     private enum Content {
@@ -156,7 +157,8 @@ final class SubmissionQueue: Sendable {
                 return StoreError(
                     code: .overloaded,
                     message:
-                        "\(state.bytes) bytes of appends wait for the journal; try again in a moment"
+                        "\(state.bytes) bytes of appends wait for the journal; try again in a "
+                        + "moment"
                 )
             }
             state.requests.append(request)

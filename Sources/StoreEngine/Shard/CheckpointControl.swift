@@ -1,6 +1,7 @@
 internal import Mailbox
 
-/// What the checkpoint thread is asked to do, and what it did: the state of a shard's `control` monitor.
+/// What the checkpoint thread is asked to do, and what it did: the state of a shard's `control`
+/// monitor.
 struct CheckpointControl {
     /// A threshold was passed.
     var wantsCheckpoint = false

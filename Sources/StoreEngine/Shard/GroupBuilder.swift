@@ -2,8 +2,9 @@ internal import Mailbox
 
 /// One group on its way to the journal: its payload, and what was given out in the table for it.
 ///
-/// Everything it does in the table can be taken back, newest first, as long as no other group came after: an atomic
-/// request that is refused halfway, or a journal that found no room, leaves no trace.
+/// Everything it does in the table can be taken back, newest first, as long as no other group came
+/// after: an atomic request that is refused halfway, or a journal that found no room, leaves no
+/// trace.
 struct GroupBuilder {
     /// One message's sequence, given out and not yet durable.
     struct Allocation {
@@ -172,7 +173,8 @@ struct GroupBuilder {
         duplicates = mark.duplicates
     }
 
-    /// Adds acknowledgements that the journal lacks; they ride along, and cost no sync of their own.
+    /// Adds acknowledgements that the journal lacks; they ride along, and cost no sync of their
+    /// own.
     mutating func takeAcknowledgements(
         atMost limit: Int, bytes: Int, from table: inout MailboxTable
     ) {

@@ -11,7 +11,8 @@ extension Shard {
         case checkpoint
     }
 
-    /// The checkpoint thread: checkpoints when a threshold is passed or some time went by, and does what is asked.
+    /// The checkpoint thread: checkpoints when a threshold is passed or some time went by, and does
+    /// what is asked.
     func checkpointLoop() {
         while true {
             switch nextTurn() {
@@ -51,7 +52,8 @@ extension Shard {
 
     /// Writes everything durable into the data file, and truncates the journal behind it.
     ///
-    /// On the checkpoint thread. Beside live traffic: the table is locked for one step's snapshots at a time.
+    /// On the checkpoint thread. Beside live traffic: the table is locked for one step's snapshots
+    /// at a time.
     func checkpoint() throws(StoreError) {
         control.withLock { control in
             control.wantsCheckpoint = false
@@ -98,7 +100,8 @@ extension Shard {
         return StoreError(
             code: .storageFull,
             message:
-                "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) bytes; "
+                "the data file uses \(liveBytes) of at most \(configuration.mapBytesMaximum) "
+                + "bytes; "
                 + "acknowledge and compact, or raise mapBytesMaximum")
     }
 
@@ -117,7 +120,8 @@ extension Shard {
         var pending = sorted(numbers)[...]
         do throws(StoreError) {
             repeat {
-                // A segment ahead is a convenience: without room for it, the checkpoint is what makes room.
+                // A segment ahead is a convenience: without room for it, the checkpoint is what
+                // makes room.
                 _ = try? journal.prepare()
                 try writeStep(&pending, completing: position)
             } while !pending.isEmpty
@@ -165,8 +169,9 @@ extension Shard {
 
     /// How many mailboxes the next transaction takes.
     ///
-    /// Small transactions leave the disk to the journal, so that appends stay quick; large ones write several times
-    /// as many pages a second. The fuller the tails, the more throughput counts: appends that wait are slower still.
+    /// Small transactions leave the disk to the journal, so that appends stay quick; large ones
+    /// write several times as many pages a second. The fuller the tails, the more throughput
+    /// counts: appends that wait are slower still.
     private var stepMailboxes: Int {
         let tailBytes = table.withLock { $0.tailBytes }
         let percent = tailBytes / (configuration.tailBytesMaximum / 100)
@@ -195,9 +200,11 @@ extension Shard {
         }
     }
 
-    /// Writes what needs no room, when there is none for messages: acknowledgements, and what they let go.
+    /// Writes what needs no room, when there is none for messages: acknowledgements, and what they
+    /// let go.
     ///
-    /// The log's position stays where it is, and so do the tails: everything is written again when there is room.
+    /// The log's position stays where it is, and so do the tails: everything is written again when
+    /// there is room.
     private func writeHeads() throws(StoreError) {
         let numbers = table.withLock { table in
             let numbers = table.dirty
@@ -239,7 +246,8 @@ extension Shard {
         }
     }
 
-    /// Takes the next mailboxes' snapshots: whole ones, but for a last one that is too long for one step.
+    /// Takes the next mailboxes' snapshots: whole ones, but for a last one that is too long for one
+    /// step.
     private func takeSnapshots(
         _ left: inout ArraySlice<Item>, limit: Int, synced: JournalPosition?
     ) -> [MailboxSnapshot] {

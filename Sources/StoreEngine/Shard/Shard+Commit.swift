@@ -84,7 +84,8 @@ extension Shard {
 
     // MARK: Finding the mailboxes
 
-    /// Puts the table's place of each append's mailbox into the turn, loading what is not in memory.
+    /// Puts the table's place of each append's mailbox into the turn, loading what is not in
+    /// memory.
     private func locate(
         _ requests: [AppendRequest], _ turn: inout CommitTurn
     ) throws(StoreError) {
@@ -144,7 +145,8 @@ extension Shard {
             let place =
                 table.find(load.key) ?? table.insert(MailboxEntry(key: load.key, base: load.head))
             for index in load.indices { found(index, place) }
-            // It leaves again when nothing is stored in it after all; what is changed is passed over.
+            // It leaves again when nothing is stored in it after all; what is changed is passed
+            // over.
             table.queueForEviction(place)
             for (device, last) in load.producers
             where !table[place].producers.contains(where: { $0.device == device }) {

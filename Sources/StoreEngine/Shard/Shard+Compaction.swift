@@ -5,12 +5,13 @@ internal import Synchronization
 extension Shard {
     /// Applies a retention policy to every mailbox of the data file, in small transactions.
     ///
-    /// On the checkpoint thread, behind a checkpoint: it acts on acknowledgements that the data file has, so durable
-    /// ones.
+    /// On the checkpoint thread, behind a checkpoint: it acts on acknowledgements that the data
+    /// file has, so durable ones.
     func compact(_ policy: RetentionPolicy) throws(StoreError) -> CompactionReport {
         if let failure { throw failure }
         let before = counters.withLock { $0.removal }
-        // Without room for messages the checkpoint still wrote acknowledgements: compaction makes the room.
+        // Without room for messages the checkpoint still wrote acknowledgements: compaction makes
+        // the room.
         do throws(StoreError) { try checkpoint() } catch  where error.code == .storageFull {}
         var examined = 0
         var after: [UInt8]? = BaseStore.markerKey
@@ -110,7 +111,8 @@ extension BaseWriter {
         let isUnfinished: Bool
     }
 
-    /// Trims mailboxes as far as the policy allows, by what the data file itself says is acknowledged.
+    /// Trims mailboxes as far as the policy allows, by what the data file itself says is
+    /// acknowledged.
     func trimHeads(
         _ heads: [(prefix: [UInt8], head: Head)], _ transaction: inout WriteTransaction
     ) throws(LMDBError) -> [TrimmedHead] {

@@ -3,7 +3,8 @@ internal import Mailbox
 internal import Synchronization
 
 extension Shard {
-    /// The receiver's heads in order of sender, those above `after`, at most `limit`, memory before data file.
+    /// The receiver's heads in order of sender, those above `after`, at most `limit`, memory before
+    /// data file.
     func inbox(
         _ receiver: Address, after: Address?, limit: Int
     ) throws(StoreError) -> InboxPage {
@@ -52,12 +53,14 @@ extension Shard {
         }
     }
 
-    /// Confirms the cursors, then answers every mailbox with waiting messages, as far as the limit goes.
+    /// Confirms the cursors, then answers every mailbox with waiting messages, as far as the limit
+    /// goes.
     func sync(
         _ receiver: Address, confirming cursors: [Address: SequenceNumber], limit: PageLimit,
         epoch: Epoch
     ) throws(StoreError) -> SyncResult {
-        // All are checked before any is applied; what was allowed stays allowed, since max only grows.
+        // All are checked before any is applied; what was allowed stays allowed, since max only
+        // grows.
         for (sender, cursor) in cursors {
             let mailbox = MailboxID(sender: sender, receiver: receiver)
             let max = try head(mailbox).max
@@ -105,7 +108,8 @@ extension Shard {
 
     /// Senders above `after` who have messages waiting for the receiver, in order.
     ///
-    /// The cost follows the mailboxes that wait, and those of the receiver that are in memory; not the contacts.
+    /// The cost follows the mailboxes that wait, and those of the receiver that are in memory; not
+    /// the contacts.
     private func waiting(
         _ receiver: Address, after: Address?, limit: Int
     ) throws(StoreError) -> WaitingPage {

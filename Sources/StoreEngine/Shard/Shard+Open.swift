@@ -108,7 +108,8 @@ extension Shard {
         table.withLock { $0.publishedPosition = position }
         try journal.replay(after: position) { position, payload throws(StoreError) in
             let records = try JournalRecord.decode(payload, at: position)
-            // The turn keeps entry numbers from changing hands: the checkpoint thread is at work already.
+            // The turn keeps entry numbers from changing hands: the checkpoint thread is at work
+            // already.
             try turn.withLock { _ throws(StoreError) in
                 try apply(records, payload, at: position)
             }
@@ -117,7 +118,8 @@ extension Shard {
             do throws(StoreError) {
                 try onCheckpointThread { () throws(StoreError) in try self.checkpoint() }
             } catch  where error.code == .storageFull {
-                // A store opens on a full disk: what is in the journal stays in memory until there is room.
+                // A store opens on a full disk: what is in the journal stays in memory until there
+                // is room.
             }
         }
     }
@@ -212,7 +214,8 @@ extension Shard {
         joinThreads()
     }
 
-    /// Commits or refuses all that was queued; whoever was committing, a blocking caller perhaps, is done by then.
+    /// Commits or refuses all that was queued; whoever was committing, a blocking caller perhaps,
+    /// is done by then.
     private func drainTurn() {
         turn.withLock { turn in
             while commitGroup(&turn) {}

@@ -3,7 +3,8 @@ internal import Mailbox
 internal import Synchronization
 
 extension Shard {
-    /// What a reader takes from the table in one lock hold: all that is needed to answer, but for the data file's part.
+    /// What a reader takes from the table in one lock hold: all that is needed to answer, but for
+    /// the data file's part.
     private struct ReadPlan {
         let head: Head
         /// The first sequence wanted.
@@ -167,9 +168,9 @@ extension Shard {
 
     /// Makes an answer from memory and the data file.
     ///
-    /// The table is looked at first, the data file after: a message that a checkpoint moves in between is in both,
-    /// and what the table said decides which part comes from where. Compaction in between shows as a hole in the
-    /// data file; then everything is looked at anew.
+    /// The table is looked at first, the data file after: a message that a checkpoint moves in
+    /// between is in both, and what the table said decides which part comes from where. Compaction
+    /// in between shows as a hole in the data file; then everything is looked at anew.
     private func answer(
         _ key: MailboxKey, limit: PageLimit, epoch: Epoch,
         _ hot: (inout MailboxTable, Int) -> Lookup, cold: (Head) -> Lookup?
@@ -192,8 +193,8 @@ extension Shard {
             case .cold(let voided):
                 if let result = try answerCold(key, limit, epoch, voided, cold) { return result }
             }
-            // Every further turn follows an eviction, or a compaction that is about to tell the table. One that
-            // failed right behind its commit never will.
+            // Every further turn follows an eviction, or a compaction that is about to tell the
+            // table. One that failed right behind its commit never will.
             attempt += 1
             if attempt > 64 {
                 if let failure { throw failure }
@@ -234,7 +235,8 @@ extension Shard {
         if let refusal { throw refusal }
         if let toInsert {
             table.withLock { table in
-                // Evicted or compacted since, or already here: then what was read is not to be trusted.
+                // Evicted or compacted since, or already here: then what was read is not to be
+                // trusted.
                 guard table.loadsVoided == voided, table.find(key) == nil else { return }
                 table.queueForEviction(table.insert(MailboxEntry(key: key, base: toInsert)))
             }

@@ -12,8 +12,8 @@ internal import Synchronization
 ///                            ▼
 ///                     checkpoint thread ─▶ data file ─▶ journal truncated behind it
 /// ```
-/// Locks, in the order in which they may be nested: `turn`, `table`. `control`, `condition` and the queue's are
-/// never held while another is taken.
+/// Locks, in the order in which they may be nested: `turn`, `table`. `control`, `condition` and the
+/// queue's are never held while another is taken.
 final class Shard: Sendable {
     let ordinal: Int
     let directory: String
@@ -36,7 +36,8 @@ final class Shard: Sendable {
 
     /// Whether the shard still takes appends.
     struct Condition {
-        /// A write or sync failed, or the store was abandoned: no more writes until it is opened again.
+        /// A write or sync failed, or the store was abandoned: no more writes until it is opened
+        /// again.
         var failure: StoreError?
         /// The last checkpoint found no room: no appends until one does.
         var full: StoreError?
@@ -107,7 +108,8 @@ final class Shard: Sendable {
         // Written before the task suspends, and read after it resumes.
         nonisolated(unsafe) var made: AppendRequest?
         nonisolated(unsafe) var refusal: StoreError?
-        // Unsafe means that nobody counts the resumptions: `complete` is called once a request, by construction.
+        // Unsafe means that nobody counts the resumptions: `complete` is called once a request, by
+        // construction.
         unsafe await withUnsafeContinuation { continuation in
             let request = make(unsafe .continuation(continuation))
             unsafe made = request

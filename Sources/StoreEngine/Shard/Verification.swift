@@ -122,7 +122,8 @@ struct Verification {
         let header = try RunRecord.header(value, key: key.span, first: first)
         if let firstSequence, first != lastSequence + 1 {
             report.add(
-                "\(mailbox.mailbox): \(first) follows \(lastSequence), from \(firstSequence) on there is "
+                "\(mailbox.mailbox): \(first) follows \(lastSequence), from \(firstSequence) on "
+                    + "there is "
                     + "a hole")
         }
         firstSequence = firstSequence ?? first
@@ -162,7 +163,8 @@ struct Verification {
         // What a damaged run hides is no second problem.
         if !isDamaged, !isTrue || bodyBytes != head.bodyBytes {
             report.add(
-                "\(mailbox.mailbox): the head says \(head.floor + 1)…\(head.max), \(head.bodyBytes) bytes; "
+                "\(mailbox.mailbox): the head says \(head.floor + 1)…\(head.max), "
+                    + "\(head.bodyBytes) bytes; "
                     + "there are \(firstSequence ?? 0)…\(lastSequence), \(bodyBytes) bytes")
         }
         if newestTimestamp > head.newestTimestampMilliseconds {
@@ -188,7 +190,8 @@ struct Verification {
         isDamaged = false
     }
 
-    /// The list of waiting mailboxes against the heads, in one snapshot: what it lacks, no `sync` would find.
+    /// The list of waiting mailboxes against the heads, in one snapshot: what it lacks, no `sync`
+    /// would find.
     private mutating func compareWaiting() throws(StoreError) {
         let base = shard.base
         let wrong = try shard.readBase { transaction throws(LMDBError) -> [String] in

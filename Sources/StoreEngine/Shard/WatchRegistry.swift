@@ -52,8 +52,9 @@ final class WatchRegistry: Sendable {
     }
 }
 
-/// One watch's backlog: the newest head of each mailbox that moved, bounded; at the bound it is dropped, and the
-/// watcher lists its receivers anew. So a slow watcher sees fewer events, and never misses one.
+/// One watch's backlog: the newest head of each mailbox that moved, bounded; at the bound it is
+/// dropped, and the watcher lists its receivers anew. So a slow watcher sees fewer events, and
+/// never misses one.
 final class Watcher: Sendable {
     /// What the watcher has to do next.
     enum Wake {

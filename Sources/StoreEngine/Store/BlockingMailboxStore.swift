@@ -1,7 +1,8 @@
 public import Mailbox
 
 extension MailboxStore {
-    /// The verbs that wait, for plain threads: never call these from a task, whose thread they would block.
+    /// The verbs that wait, for plain threads: never call these from a task, whose thread they
+    /// would block.
     ///
     /// The verbs that do not wait (`fetch`, `read`, `head` …) are on the store itself.
     public var blocking: BlockingMailboxStore { BlockingMailboxStore(store: self) }
@@ -9,7 +10,8 @@ extension MailboxStore {
 
 /// The verbs of a store that wait for the disk, as calls that block their thread.
 ///
-/// A blocking appender that finds the shard idle commits on its own thread: one write, one sync, and no hand-over.
+/// A blocking appender that finds the shard idle commits on its own thread: one write, one sync,
+/// and no hand-over.
 public struct BlockingMailboxStore: Sendable {
     let store: MailboxStore
 
@@ -47,7 +49,8 @@ public struct BlockingMailboxStore: Sendable {
         }
     }
 
-    /// Removes what the policy allows; nil takes the store's own. Errors as `MailboxStorage.compact(_:)`.
+    /// Removes what the policy allows; nil takes the store's own. Errors as
+    /// `MailboxStorage.compact(_:)`.
     @discardableResult
     public func compact(
         _ policy: RetentionPolicy? = nil

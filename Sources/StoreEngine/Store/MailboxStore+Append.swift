@@ -58,7 +58,8 @@ extension MailboxStore {
     func checkCount(_ batch: [Append]) throws(StoreError) {
         guard batch.count <= configuration.batchMessagesMaximum else {
             throw .invalidArgument(
-                "the batch has \(batch.count) messages; at most \(configuration.batchMessagesMaximum) may "
+                "the batch has \(batch.count) messages; at most "
+                    + "\(configuration.batchMessagesMaximum) may "
                     + "come in one call")
         }
     }
@@ -73,7 +74,8 @@ extension MailboxStore {
             try check(append)
             guard shardNumber(of: append.mailbox.receiver) == shard else {
                 throw .invalidArgument(
-                    "the receivers of an atomic batch live in different shards of this store; send them "
+                    "the receivers of an atomic batch live in different shards of this store; "
+                        + "send them "
                         + "in a batch that is not atomic, or use one shard")
             }
             bytes += JournalRecord.appendByteCount(append)
@@ -101,7 +103,8 @@ struct BatchPlan: Sendable {
     private var refusals: [(place: Int, error: StoreError)] = []
     private let count: Int
 
-    /// - Throws: `invalidArgument` when the batch is too long; a refusal of a single append is its answer.
+    /// - Throws: `invalidArgument` when the batch is too long; a refusal of a single append is its
+    ///   answer.
     init(_ batch: [Append], _ store: MailboxStore) throws(StoreError) {
         try store.checkCount(batch)
         count = batch.count
@@ -154,7 +157,8 @@ struct BatchPlan: Sendable {
 
     /// Puts the parts' answers in the order of the batch.
     ///
-    /// A part that fails as a whole after others were stored answers its failure for each of its messages.
+    /// A part that fails as a whole after others were stored answers its failure for each of its
+    /// messages.
     private func gather(
         _ outcomes: [Result<[Result<AppendResult, StoreError>], StoreError>]
     ) throws(StoreError) -> [Result<AppendResult, StoreError>] {

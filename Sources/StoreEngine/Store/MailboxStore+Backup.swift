@@ -13,12 +13,13 @@ public struct BackupReport: Hashable, Sendable {
 extension MailboxStore {
     /// Writes a copy of the store into a directory, beside live traffic.
     ///
-    /// The copy holds everything that was durable when the call began. It is restored with `restore(from:to:)`, and
-    /// cannot be opened as it is. Blocks; the copy is compacted, so it needs no more room than the data.
+    /// The copy holds everything that was durable when the call began. It is restored with
+    /// `restore(from:to:)`, and cannot be opened as it is. Blocks; the copy is compacted, so it
+    /// needs no more room than the data.
     ///
     /// - Parameter target: a directory that is missing or empty.
-    /// - Throws: `invalidArgument`, `storageFull`, `corrupted`, `failed`, `closed`. A backup that was cut off has no
-    ///   manifest, and cannot be restored.
+    /// - Throws: `invalidArgument`, `storageFull`, `corrupted`, `failed`, `closed`. A backup that
+    ///   was cut off has no manifest, and cannot be restored.
     public func backup(to target: String) throws(StoreError) -> BackupReport {
         try whileOpen { () throws(StoreError) in
             try Self.makeEmpty(target)
@@ -43,8 +44,8 @@ extension MailboxStore {
 
     /// Makes a store of a backup, with an epoch of its own.
     ///
-    /// Clients that know the old store hear `epochChanged`, synchronise again, and drop what they hold: a restored
-    /// store may give out numbers that were given out before.
+    /// Clients that know the old store hear `epochChanged`, synchronise again, and drop what they
+    /// hold: a restored store may give out numbers that were given out before.
     ///
     /// - Parameters:
     ///   - backup: what `backup(to:)` made; it is only read.
@@ -69,7 +70,8 @@ extension MailboxStore {
         guard try lock.tryLock() else {
             throw StoreError(code: .locked, message: "somebody is making a store at \(path)")
         }
-        // A restore that is cut off leaves this behind, and the directory is then no place for a new, empty store.
+        // A restore that is cut off leaves this behind, and the directory is then no place for a
+        // new, empty store.
         let marker = "\(path)/RESTORING"
         try File(marker, flags: O_RDWR | O_CREAT).syncAll()
         try Directory.sync(path)

@@ -2,7 +2,8 @@ public import Mailbox
 internal import Synchronization
 
 extension MailboxStore {
-    /// Removes what the policy allows, in small steps beside live traffic; nil takes the store's own policy.
+    /// Removes what the policy allows, in small steps beside live traffic; nil takes the store's
+    /// own policy.
     @discardableResult
     public func compact(
         _ policy: RetentionPolicy?

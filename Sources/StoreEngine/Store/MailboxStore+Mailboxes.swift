@@ -42,7 +42,8 @@ extension MailboxStore {
     ///
     /// Beside live traffic: each mailbox is as of when its turn comes.
     ///
-    /// - Parameter body: called with each mailbox's head and no message first, then with each of its messages.
+    /// - Parameter body: called with each mailbox's head and no message first, then with each of
+    ///   its messages.
     /// - Throws: what `body` throws, `corrupted`, `failed`, `closed`.
     public func dump(
         _ body: (MailboxID, Head, Message?) throws(StoreError) -> Void

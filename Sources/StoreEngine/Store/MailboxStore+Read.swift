@@ -53,7 +53,8 @@ extension MailboxStore {
         }
     }
 
-    /// The receiver's mailboxes in order of sender, those above `after`, at most `limit` (1 … 10 000).
+    /// The receiver's mailboxes in order of sender, those above `after`, at most `limit` (1 … 10
+    /// 000).
     public func inbox(
         _ receiver: Address, after: Address? = nil, limit: Int = 1_000
     ) throws(StoreError) -> InboxPage {
@@ -65,7 +66,8 @@ extension MailboxStore {
         }
     }
 
-    /// One fetch over all senders: confirms each cursor, and answers every mailbox that has something waiting.
+    /// One fetch over all senders: confirms each cursor, and answers every mailbox that has
+    /// something waiting.
     public func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit = .standard
     ) throws(StoreError) -> SyncResult {

@@ -35,8 +35,8 @@ public struct VerifyProgress: Hashable, Sendable {
 }
 
 extension MailboxStore {
-    /// Checks every record: checksums, sequences without holes, heads that tell the truth, producers, the list of
-    /// waiting mailboxes, and the journals' groups.
+    /// Checks every record: checksums, sequences without holes, heads that tell the truth,
+    /// producers, the list of waiting mailboxes, and the journals' groups.
     ///
     /// Beside live traffic, in short reads. Blocks for as long as reading all of the data takes.
     ///

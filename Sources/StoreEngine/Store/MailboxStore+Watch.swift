@@ -2,11 +2,12 @@ public import Mailbox
 internal import Synchronization
 
 extension MailboxStore {
-    /// Says when heads of these receivers move: first those with waiting messages, then `caughtUp`, then live.
+    /// Says when heads of these receivers move: first those with waiting messages, then `caughtUp`,
+    /// then live.
     ///
-    /// A slow watcher sees fewer events, never a missing one: heads of one mailbox are coalesced, and a watcher with
-    /// too large a backlog is made to list its receivers anew, and then hears `caughtUp` again. Ends when its task
-    /// is cancelled; throws `closed` when the store closes.
+    /// A slow watcher sees fewer events, never a missing one: heads of one mailbox are coalesced,
+    /// and a watcher with too large a backlog is made to list its receivers anew, and then hears
+    /// `caughtUp` again. Ends when its task is cancelled; throws `closed` when the store closes.
     ///
     /// - Parameter receivers: 1 … 10 000.
     /// - Throws: `invalidArgument`, `overloaded` when there are too many watchers, `closed`.
@@ -21,7 +22,8 @@ extension MailboxStore {
                 throw StoreError(
                     code: .overloaded,
                     message:
-                        "\(configuration.watchersMaximum) watchers are here already; try again later"
+                        "\(configuration.watchersMaximum) watchers are here already; try again "
+                        + "later"
                 )
             }
             return HeadWatch(WatchSession(store: self, receivers: Array(Set(receivers)).sorted()))
@@ -74,7 +76,8 @@ struct HeadWatch: AsyncSequence, Sendable {
             }
         }
 
-        /// Lists one page of a receiver's inbox. Live events gather meanwhile: nothing falls between.
+        /// Lists one page of a receiver's inbox. Live events gather meanwhile: nothing falls
+        /// between.
         private mutating func list(_ receiver: Int, _ after: Address?) throws(StoreError) {
             guard receiver < session.receivers.count else {
                 phase = .live

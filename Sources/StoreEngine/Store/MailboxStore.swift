@@ -2,17 +2,19 @@ internal import Glibc
 public import Mailbox
 internal import Synchronization
 
-/// A store of sequenced mailboxes in a directory: every message that it accepted is there until it is confirmed.
+/// A store of sequenced mailboxes in a directory: every message that it accepted is there until it
+/// is confirmed.
 ///
 /// ```swift
 /// let store = try MailboxStore.open(at: "/var/lib/mailboxes")
 /// let mailbox = try MailboxID(sender: "alice", receiver: "bob")
-/// let answer = try await store.append(Append(mailbox, text: "hello"))  // durable when this returns
+/// let answer = try await store.append(Append(mailbox, text: "hello"))  // durable now
 /// let page = try store.fetch(mailbox, cursor: .zero, limit: .standard)
 /// ```
-/// All methods may be called from any task or thread, and run beside each other. Methods of `MailboxStorage` are
-/// for tasks; `blocking` has the same for plain threads. Appends suspend until they are durable; everything else
-/// answers at once, but for pages of the data file that the operating system must fetch from the disk.
+/// All methods may be called from any task or thread, and run beside each other. Methods of
+/// `MailboxStorage` are for tasks; `blocking` has the same for plain threads. Appends suspend until
+/// they are durable; everything else answers at once, but for pages of the data file that the
+/// operating system must fetch from the disk.
 ///
 /// A store belongs to one process at a time; a second opener gets `locked`.
 public final class MailboxStore: MailboxStorage {
@@ -41,19 +43,22 @@ public final class MailboxStore: MailboxStorage {
     }
 
     deinit {
-        // Dropped without `close`: what was answered is in the journal, and the next open finds it there.
+        // Dropped without `close`: what was answered is in the journal, and the next open finds it
+        // there.
         if !closed.load(ordering: .acquiring) { for shard in shards { shard.abandon() } }
     }
 
     /// Opens the store in a directory, or creates one there.
     ///
-    /// Brings back what a crash left in the journal. Blocks: some hundred thousand messages a second.
+    /// Brings back what a crash left in the journal. Blocks: some hundred thousand messages a
+    /// second.
     ///
     /// - Parameters:
     ///   - path: a directory with a store, or one that is missing or empty.
     ///   - configuration: sizes, limits, policies; the shard count counts for a new store only.
-    /// - Throws: `invalidArgument` for a path or configuration that cannot be, `locked` when somebody has the store
-    ///   open, `corrupted` when its files are damaged or of a newer format, `storageFull`, `failed`.
+    /// - Throws: `invalidArgument` for a path or configuration that cannot be, `locked` when
+    ///   somebody has the store open, `corrupted` when its files are damaged or of a newer format,
+    ///   `storageFull`, `failed`.
     public static func open(
         at path: String, configuration: StoreConfiguration = StoreConfiguration()
     ) throws(StoreError) -> MailboxStore {
@@ -76,7 +81,8 @@ public final class MailboxStore: MailboxStorage {
             throw StoreError(
                 code: .locked,
                 message:
-                    "another process, or this one, has the store at \(path) open; close it there first"
+                    "another process, or this one, has the store at \(path) open; close it there "
+                    + "first"
             )
         }
         // Looked at again under the lock: somebody may have created it meanwhile.
@@ -105,7 +111,8 @@ public final class MailboxStore: MailboxStorage {
         let foreign = try Directory.list(path).filter { !isOwn($0) }
         if let name = foreign.first {
             throw .invalidArgument(
-                "\(path) holds other files ('\(name)') and no store; name an empty or a new directory"
+                "\(path) holds other files ('\(name)') and no store; name an empty or a new "
+                    + "directory"
             )
         }
     }
@@ -177,9 +184,11 @@ public final class MailboxStore: MailboxStorage {
 
     // MARK: Closing
 
-    /// Commits what waits, writes a last checkpoint, and lets others open the store. Again: does nothing.
+    /// Commits what waits, writes a last checkpoint, and lets others open the store. Again: does
+    /// nothing.
     ///
-    /// - Throws: what kept the last checkpoint from being written; nothing that was answered is lost by that.
+    /// - Throws: what kept the last checkpoint from being written; nothing that was answered is
+    ///   lost by that.
     public func close() throws(StoreError) {
         guard !closed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         var failed: StoreError?

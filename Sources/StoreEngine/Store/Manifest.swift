@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Mailbox
 
-/// The file `STORE`: what a directory is, written last when a store is created. Text, for people to read.
+/// The file `STORE`: what a directory is, written last when a store is created. Text, for people to
+/// read.
 struct Manifest {
     static let fileName = "STORE"
     static let formatVersion = 1
@@ -10,7 +11,8 @@ struct Manifest {
     /// What the directory holds.
     enum Kind: String {
         case store
-        /// Made by `backup`: restored, never opened, since opening it as it is would give numbers out twice.
+        /// Made by `backup`: restored, never opened, since opening it as it is would give numbers
+        /// out twice.
         case backup
     }
 
@@ -36,7 +38,8 @@ struct Manifest {
         Directory.kind("\(directory)/\(fileName)") != .missing
     }
 
-    /// Writes the manifest under another name, then renames it: it is there as a whole or not at all.
+    /// Writes the manifest under another name, then renames it: it is there as a whole or not at
+    /// all.
     func write(to directory: String) throws(StoreError) {
         var bytes = Array(text.utf8)
         let line = "checksum \(hexadecimal(UInt64(checksum(bytes.span))))\n"
@@ -60,7 +63,8 @@ struct Manifest {
         }
         guard let version = Int(first[1]), version == formatVersion else {
             throw .corrupted(
-                "\(path) has format \(first[1]); this program reads \(formatVersion): use the program that "
+                "\(path) has format \(first[1]); this program reads \(formatVersion): use the "
+                    + "program that "
                     + "wrote it, or a newer one")
         }
         guard let end = text.offset(ofLast: "checksum "), lines.last?.first == "checksum",
@@ -87,7 +91,8 @@ private func hexadecimal(_ value: UInt64) -> String {
 }
 
 extension String {
-    /// The number of bytes in front of the last place where `word` stands; nil when it stands nowhere.
+    /// The number of bytes in front of the last place where `word` stands; nil when it stands
+    /// nowhere.
     fileprivate func offset(ofLast word: String) -> Int? {
         let bytes = Array(utf8)
         let wanted = Array(word.utf8)

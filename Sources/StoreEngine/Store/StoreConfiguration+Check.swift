@@ -27,7 +27,8 @@ extension StoreConfiguration {
         try Self.check("watchBacklogMaximum", watchBacklogMaximum, 1...(1 << 30))
         guard messageBytesMaximum + 1_024 <= payloadBytesMaximum else {
             throw .invalidArgument(
-                "messageBytesMaximum is \(messageBytesMaximum), which does not fit into a journal segment of "
+                "messageBytesMaximum is \(messageBytesMaximum), which does not fit into a "
+                    + "journal segment of "
                     + "\(journalSegmentBytes) bytes; make the segments larger")
         }
         try retention.check()

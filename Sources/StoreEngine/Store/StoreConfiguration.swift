@@ -17,11 +17,12 @@ public struct StoreConfiguration: Sendable {
     /// What to do when the directory has a store, or has none.
     public var mode: OpenMode = .openOrCreate
 
-    /// The number of shards of a store that is created, 1 … 64; an existing store keeps its own. A receiver's
-    /// mailboxes live in one shard.
+    /// The number of shards of a store that is created, 1 … 64; an existing store keeps its own. A
+    /// receiver's mailboxes live in one shard.
     public var shardCount: Int = 1
 
-    /// When an append is answered. Anything but `.commit` can lose answered messages in a power cut.
+    /// When an append is answered. Anything but `.commit` can lose answered messages in a power
+    /// cut.
     public var durability: Durability = .commit
     /// With `.interval`: the longest time between syncs, 1 … 60 000 ms.
     public var syncIntervalMilliseconds: Int = 100
@@ -33,14 +34,17 @@ public struct StoreConfiguration: Sendable {
     public var messageBytesMaximum: Int = 256 << 10
     /// The most messages that one call may append, 1 … 1 048 576.
     public var batchMessagesMaximum: Int = 65_536
-    /// Appends that wait for the journal, in bytes per shard; above it an append gets `overloaded`. From 1 MiB.
+    /// Appends that wait for the journal, in bytes per shard; above it an append gets `overloaded`.
+    /// From 1 MiB.
     public var queueBytesMaximum: Int = 64 << 20
     /// The most messages in one answer, whatever the caller's limit, 1 … 1 000 000.
     public var pageMessagesMaximum: Int = 10_000
-    /// The most body bytes in one answer, whatever the caller's limit, from 1 (a single larger message still comes).
+    /// The most body bytes in one answer, whatever the caller's limit, from 1 (a single larger
+    /// message still comes).
     public var pageBytesMaximum: Int = 16 << 20
 
-    /// Memory for messages that are durable in the journal and not yet in the data file, in bytes per shard, from
+    /// Memory for messages that are durable in the journal and not yet in the data file, in bytes
+    /// per shard, from
     /// 1 MiB. A checkpoint begins at half of it; at all of it appends wait.
     public var tailBytesMaximum: Int = 512 << 20
     /// Mailboxes whose heads stay in memory without a tail, per shard, from 16.
@@ -49,11 +53,12 @@ public struct StoreConfiguration: Sendable {
     public var checkpointIntervalMilliseconds: Int = 10_000
     /// Journal bytes between checkpoints, per shard, from one segment.
     public var checkpointJournalBytes: Int = 512 << 20
-    /// The size of one journal segment, 64 KiB … 1 GiB, a multiple of 4 096. A group must fit into one.
+    /// The size of one journal segment, 64 KiB … 1 GiB, a multiple of 4 096. A group must fit into
+    /// one.
     public var journalSegmentBytes: Int = 32 << 20
 
-    /// The address space for a shard's data file at first, from 1 MiB; it grows as needed. Address space costs
-    /// nothing, and growing waits until running reads are done.
+    /// The address space for a shard's data file at first, from 1 MiB; it grows as needed. Address
+    /// space costs nothing, and growing waits until running reads are done.
     public var mapBytesInitial: Int = 64 << 30
     /// How large a shard's data file may grow. At nine tenths of it appends get `storageFull`.
     public var mapBytesMaximum: Int = 1 << 40

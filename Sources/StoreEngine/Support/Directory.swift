@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Mailbox
 
-/// Directories: listed, made, synced, emptied. A new name is on disk only after its directory was synced.
+/// Directories: listed, made, synced, emptied. A new name is on disk only after its directory was
+/// synced.
 enum Directory {
     /// Whether something is at `path`, and whether that is a directory.
     enum Kind { case missing, directory, other }

@@ -20,8 +20,8 @@ package enum FaultPoint: String, Sendable, CaseIterable {
 
 /// Asked at each fault point; an error that it answers is what the operation fails with there.
 ///
-/// An injected `StoreError(code: .failed)` stands for a failed sync or a crash: the shard stops for good and
-/// writes nothing more. Any other code stands for an error that passes.
+/// An injected `StoreError(code: .failed)` stands for a failed sync or a crash: the shard stops for
+/// good and writes nothing more. Any other code stands for an error that passes.
 package struct FaultHooks: Sendable {
     private let fault: @Sendable (FaultPoint) -> StoreError?
 
@@ -33,7 +33,8 @@ package struct FaultHooks: Sendable {
         if let error = fault(point) { throw error }
     }
 
-    /// A point behind a durable write: only a crash can come in between, never an error that passes.
+    /// A point behind a durable write: only a crash can come in between, never an error that
+    /// passes.
     func crash(at point: FaultPoint) throws(StoreError) {
         if let error = fault(point) {
             throw StoreError(code: .failed, message: error.message, cause: error)

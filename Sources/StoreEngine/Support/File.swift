@@ -1,7 +1,8 @@
 internal import Glibc
 internal import Mailbox
 
-/// The engine's only way to files: each call is one system call, retried on EINTR, with errors in the store's terms.
+/// The engine's only way to files: each call is one system call, retried on EINTR, with errors in
+/// the store's terms.
 ///
 /// The descriptor is owned and closed by `deinit`.
 final class File: Sendable {
@@ -77,7 +78,8 @@ final class File: Sendable {
         return bytes
     }
 
-    /// `fdatasync(2)`: the bytes and what is needed to find them. Never retried: see the contract on failed syncs.
+    /// `fdatasync(2)`: the bytes and what is needed to find them. Never retried: see the contract
+    /// on failed syncs.
     func syncData() throws(StoreError) {
         guard fdatasync(descriptor) == 0 else { throw .syncFailed(path, code: errno) }
     }
@@ -107,12 +109,14 @@ final class File: Sendable {
 }
 
 extension StoreError {
-    /// A sync that failed: the kernel may have dropped the pages, so nothing may be acknowledged any more.
+    /// A sync that failed: the kernel may have dropped the pages, so nothing may be acknowledged
+    /// any more.
     static func syncFailed(_ path: String, code: CInt) -> StoreError {
         StoreError(
             code: .failed,
             message:
-                "syncing \(path) failed; what was written may be lost, and nothing more is accepted: "
+                "syncing \(path) failed; what was written may be lost, and nothing more is "
+                + "accepted: "
                 + "check the disk, then open the store again", cause: SystemError(code: code))
     }
 }

@@ -2,9 +2,11 @@ internal import Glibc
 
 /// A lock with a condition: state that threads change under the lock and wait on.
 ///
-/// `Synchronization.Mutex` cannot be waited on; this is the pthread pair behind a closure. Used where an operating
-/// system thread blocks on purpose (commit and checkpoint threads, blocking callers), never from a Swift task.
-// The pthread objects are only touched between init and deinit, and `state` only under the mutex: Sendable.
+/// `Synchronization.Mutex` cannot be waited on; this is the pthread pair behind a closure. Used
+/// where an operating system thread blocks on purpose (commit and checkpoint threads, blocking
+/// callers), never from a Swift task.
+// The pthread objects are only touched between init and deinit, and `state` only under the mutex:
+// Sendable.
 @safe
 final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>

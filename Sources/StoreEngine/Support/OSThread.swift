@@ -6,7 +6,8 @@ func yieldThread() { sched_yield() }
 
 /// An operating system thread that is joined exactly once.
 ///
-/// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift task's thread.
+/// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift
+/// task's thread.
 // `handle` is written once before the object is shared, and read by the one who joins: Sendable.
 final class OSThread: @unchecked Sendable {
     private var handle = pthread_t()

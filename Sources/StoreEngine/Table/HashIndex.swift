@@ -1,7 +1,8 @@
-/// An open-addressing index from 32-bit hashes to small integers; the keys live where the integers point.
+/// An open-addressing index from 32-bit hashes to small integers; the keys live where the integers
+/// point.
 ///
-/// A slot holds the hash beside the integer, so that a probe touches the keyed object only when the hashes agree,
-/// and growing touches none: doubling a million slots is one sequential pass.
+/// A slot holds the hash beside the integer, so that a probe touches the keyed object only when the
+/// hashes agree, and growing touches none: doubling a million slots is one sequential pass.
 struct HashIndex {
     private var slots: [UInt64]
     private var mask: Int

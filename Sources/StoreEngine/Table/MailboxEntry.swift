@@ -2,9 +2,10 @@ internal import Mailbox
 
 /// What a shard keeps in memory of one mailbox that is active, or was lately.
 ///
-/// Invariants, always: `floor ≤ acknowledged ≤ visibleMax ≤ allocatedMax`, `baseMax ≤ visibleMax`, and `tail` has
-/// one slot for each of `baseMax + 1 … allocatedMax`. `allocatedMax` runs ahead of `visibleMax` only while a group
-/// is on its way to the disk; no reader ever sees beyond `visibleMax`.
+/// Invariants, always: `floor ≤ acknowledged ≤ visibleMax ≤ allocatedMax`, `baseMax ≤ visibleMax`,
+/// and `tail` has one slot for each of `baseMax + 1 … allocatedMax`. `allocatedMax` runs ahead of
+/// `visibleMax` only while a group is on its way to the disk; no reader ever sees beyond
+/// `visibleMax`.
 struct MailboxEntry {
     var key: MailboxKey
     /// The newest sequence given out; the commit turn alone moves it.
@@ -77,13 +78,14 @@ struct MailboxEntry {
     }
 }
 
-/// Where a message of a tail is: the group's number and the message's first byte in the group's payload.
+/// Where a message of a tail is: the group's number and the message's first byte in the group's
+/// payload.
 struct TailSlot {
     var group: UInt32
     var offset: UInt32
 
-    /// Whether the group is this one or an older one. Groups are numbered modulo 2^32; no two that are in memory
-    /// are half of that apart.
+    /// Whether the group is this one or an older one. Groups are numbered modulo 2^32; no two that
+    /// are in memory are half of that apart.
     func isIn(groupsThrough position: JournalPosition) -> Bool {
         Int32(truncatingIfNeeded: group &- UInt32(truncatingIfNeeded: position.rawValue)) <= 0
     }
@@ -102,7 +104,8 @@ struct ProducerEntry {
     let device: DeviceID
     /// The last client sequence given a sequence.
     var last: ClientSequence
-    /// One for each of the newest client sequences, `last` at the end; those before are in the data file.
+    /// One for each of the newest client sequences, `last` at the end; those before are in the data
+    /// file.
     var recent: [ProducerRecord] = []
 
     /// The last client sequence whose message is durable.

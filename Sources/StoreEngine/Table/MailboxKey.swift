@@ -1,10 +1,11 @@
 internal import Mailbox
 
-/// A mailbox's key in the order of the data file: receiver's length, receiver, sender's length, sender.
+/// A mailbox's key in the order of the data file: receiver's length, receiver, sender's length,
+/// sender.
 ///
-/// Short keys (up to 32 bytes, most of them) are held in four words in big-endian order, so that sorting and
-/// comparing are integer operations and no key owns a heap object. The length bytes make the form prefix-free:
-/// zero padding never changes the order of two different keys.
+/// Short keys (up to 32 bytes, most of them) are held in four words in big-endian order, so that
+/// sorting and comparing are integer operations and no key owns a heap object. The length bytes
+/// make the form prefix-free: zero padding never changes the order of two different keys.
 struct MailboxKey: Hashable, Sendable {
     let hash: UInt64
     let word0: UInt64

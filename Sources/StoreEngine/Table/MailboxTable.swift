@@ -2,8 +2,8 @@ internal import Mailbox
 
 /// The mailboxes that a shard has in memory, with the durable messages that the data file lacks.
 ///
-/// A value behind the shard's table lock. Entry numbers are stable until eviction, which only happens in the
-/// commit turn; so whoever holds the turn may keep numbers across lock holds.
+/// A value behind the shard's table lock. Entry numbers are stable until eviction, which only
+/// happens in the commit turn; so whoever holds the turn may keep numbers across lock holds.
 struct MailboxTable {
     private var chunks: [[MailboxEntry]] = []
     private var freeNumbers: [Int] = []
@@ -25,8 +25,8 @@ struct MailboxTable {
     /// Clean entries, oldest first.
     private var evictionQueue: [Int32] = []
     private var evictionQueueStart = 0
-    /// Counts evictions and compactions: whoever read a head outside the lock must find the count unchanged to
-    /// bring it into memory.
+    /// Counts evictions and compactions: whoever read a head outside the lock must find the count
+    /// unchanged to bring it into memory.
     private(set) var loadsVoided: UInt64 = 0
     /// Everything through it is visible.
     var publishedPosition = JournalPosition.zero
@@ -207,7 +207,8 @@ struct MailboxTable {
         evictionQueue.append(Int32(truncatingIfNeeded: number))
     }
 
-    /// Forgets clean entries until at most `limit` are left, or none more may go; at most `atMost` now.
+    /// Forgets clean entries until at most `limit` are left, or none more may go; at most `atMost`
+    /// now.
     ///
     /// Only in the commit turn: entry numbers are given to others here.
     ///
