@@ -60,9 +60,13 @@ let package = Package(
         .testTarget(
             name: "LMDBTests", dependencies: ["LMDB"],
             swiftSettings: house + [.enableExperimentalFeature("Lifetimes")]),
+        // What the kill tests start and kill; no product of the package.
+        .executableTarget(
+            name: "crash-worker", dependencies: ["StoreEngine", "Mailbox"],
+            path: "Tests/crash-worker", swiftSettings: house),
         .testTarget(
             name: "StoreEngineTests",
-            dependencies: ["StoreEngine", "Mailbox", "MailboxTesting", "LMDB"],
+            dependencies: ["StoreEngine", "Mailbox", "MailboxTesting", "LMDB", "crash-worker"],
             swiftSettings: house),
         .testTarget(name: "mailboxctlTests", dependencies: ["mailboxctl"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
