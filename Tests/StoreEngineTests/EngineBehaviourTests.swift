@@ -26,6 +26,7 @@ struct EngineBehaviourTests {
                 _ = scratch
             })
         fixture.clock = clock
+        fixture.seed = { try store.beginMailbox($0, at: $1) }
         fixture.close = { try store.close() }
         fixture.reopen = {
             try store.close()

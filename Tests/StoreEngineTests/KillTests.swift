@@ -4,8 +4,9 @@ import MailboxTesting
 import StoreEngine
 import Testing
 
-/// A process that works on a store is killed at random moments (SIGKILL, by its pid), and the store is held to what it
-/// had promised: FAILURES row 6, with the oracle kept outside of the system under test.
+/// A process that works on a store is killed at random moments (SIGKILL, by its pid), and the store
+/// is held to what it had promised: FAILURES row 6, with the oracle kept outside of the system
+/// under test.
 @Suite("Killed at random moments")
 struct KillTests {
     /// What the worker was promised, over all rounds.
