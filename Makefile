@@ -73,14 +73,19 @@ test-benchmarks: deps-bench ## run the benchmarks for a moment, so that they nev
 	    engine-bench --smoke
 
 SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
+TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
+ASAN_BUILD := --sanitize=address --scratch-path .build-asan
+SANITIZED_TEST := --skip-build --disable-xctest --filter '$(SANITIZED_SUITES)'
 .PHONY: test-sanitize
 test-sanitize: deps ## run the engine's tests under the thread and the address sanitizer
+	$(SWIFT) build --build-tests $(TSAN_BUILD)
+	clang -O1 -shared -fPIC -o .build-tsan/tsan-visible.so .ci/tsan-visible.c
 	TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
-	    $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --disable-xctest \
-	    --filter '$(SANITIZED_SUITES)'
+	    LD_PRELOAD=$(CURDIR)/.build-tsan/tsan-visible.so \
+	    $(SWIFT) test $(TSAN_BUILD) $(SANITIZED_TEST)
+	$(SWIFT) build --build-tests $(ASAN_BUILD)
 	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
-	    $(SWIFT) test --sanitize=address --scratch-path .build-asan --disable-xctest \
-	    --filter '$(SANITIZED_SUITES)'
+	    $(SWIFT) test $(ASAN_BUILD) $(SANITIZED_TEST)
 
 .PHONY: lint
 lint: ## check the format of every Swift file
