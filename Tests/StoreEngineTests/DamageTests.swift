@@ -41,7 +41,8 @@ struct DamageTests {
         store.abandon()
     }
 
-    /// Opens and reads everything. Damage may be refused at any step; a body that comes must be the right one.
+    /// Opens and reads everything. Damage may be refused at any step; a body that comes must be the
+    /// right one.
     ///
     /// - Returns: a place where a wrong body came, nil when there was none.
     private static func examine(_ path: String) throws -> String? {

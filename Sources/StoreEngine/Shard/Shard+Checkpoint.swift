@@ -349,11 +349,18 @@ extension Shard {
                 counters.checkpointedMessages += UInt64(outcome.writtenMessages)
                 counters.neverCheckpointedMessages += UInt64(outcome.skippedMessages)
                 guard outcome.removedMessages > 0 else { continue }
-                counters.removal.mailboxesCompacted += 1
+                if isFirst(outcome) { counters.removal.mailboxesCompacted += 1 }
                 counters.removal.messagesRemoved += outcome.removedMessages
                 counters.removal.bodyBytesRemoved += outcome.removedBodyBytes
             }
         }
+    }
+
+    /// Whether a compaction under way, if there is one, sees this mailbox shortened for the first
+    /// time.
+    private func isFirst(_ outcome: MailboxOutcome) -> Bool {
+        let hash = table.withLock { $0[outcome.number].key.hash }
+        return shortened.withLock { $0?.insert(hash).inserted ?? true }
     }
 
     /// Lets heads go that nobody uses; skipped when appends have the turn, since they do it, too.

@@ -10,6 +10,8 @@ extension Shard {
     func compact(_ policy: RetentionPolicy) throws(StoreError) -> CompactionReport {
         if let failure { throw failure }
         let before = counters.withLock { $0.removal }
+        shortened.withLock { $0 = [] }
+        defer { shortened.withLock { $0 = nil } }
         // Without room for messages the checkpoint still wrote acknowledgements: compaction makes
         // the room.
         do throws(StoreError) { try checkpoint() } catch  where error.code == .storageFull {}
@@ -92,9 +94,13 @@ extension Shard {
                 table[number].bodyBytes -= item.removed.bodyBytes
             }
         }
+        let known = shortened.withLock { $0 ?? [] }
         counters.withLock { counters in
             for item in trimmed {
-                counters.removal.mailboxesCompacted += 1
+                let hash = MailboxKey(bytes: item.prefix.span)?.hash ?? 0
+                if !known.contains(hash), !item.isUnfinished {
+                    counters.removal.mailboxesCompacted += 1
+                }
                 counters.removal.messagesRemoved += item.removed.messages
                 counters.removal.bodyBytesRemoved += item.removed.bodyBytes
             }

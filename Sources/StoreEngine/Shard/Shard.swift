@@ -29,6 +29,9 @@ final class Shard: Sendable {
     let control = Monitor(CheckpointControl())
     let condition = Mutex(Condition())
     let counters = Mutex(ShardCounters())
+    /// During a compaction, the hashes of the mailboxes that its checkpoints shortened: none counts
+    /// twice.
+    let shortened = Mutex<Set<UInt64>?>(nil)
     let watchers = WatchRegistry()
     private let threads = Mutex<[OSThread]>([])
     /// A group's payload stays within this, but for a single request that is larger.

@@ -3,8 +3,8 @@ package import Mailbox
 internal import Synchronization
 
 extension MailboxStore {
-    /// Makes a mailbox that looks as if `max` messages had been stored, confirmed and removed: what tests of the last
-    /// sequences begin with.
+    /// Makes a mailbox that looks as if `max` messages had been stored, confirmed and removed: what
+    /// tests of the last sequences begin with.
     ///
     /// - Throws: `invalidArgument` when somebody wrote to the mailbox already.
     package func beginMailbox(_ mailbox: MailboxID, at max: SequenceNumber) throws(StoreError) {

@@ -45,7 +45,10 @@ public final class MailboxStore: MailboxStorage {
     deinit {
         // Dropped without `close`: what was answered is in the journal, and the next open finds it
         // there.
-        if !closed.load(ordering: .acquiring) { for shard in shards { shard.abandon() } }
+        if !closed.load(ordering: .acquiring) {
+            for shard in shards { shard.abandon() }
+            releaseLock()
+        }
     }
 
     /// Opens the store in a directory, or creates one there.
@@ -195,7 +198,7 @@ public final class MailboxStore: MailboxStorage {
         for shard in shards {
             do throws(StoreError) { try shard.close() } catch { failed = failed ?? error }
         }
-        lock.withLock { $0 = nil }
+        releaseLock()
         if let failed { throw failed }
     }
 
@@ -203,7 +206,14 @@ public final class MailboxStore: MailboxStorage {
     package func abandon() {
         guard !closed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         for shard in shards { shard.abandon() }
-        lock.withLock { $0 = nil }
+        releaseLock()
+    }
+
+    private func releaseLock() {
+        lock.withLock { file in
+            file?.unlock()
+            file = nil
+        }
     }
 
     /// Runs an operation, unless the store is closed.

@@ -98,6 +98,10 @@ final class File: Sendable {
         return Int(status.st_size)
     }
 
+    /// Gives the lock of `tryLock` back: for all who have the file open, a child between fork and
+    /// exec too.
+    func unlock() { flock(descriptor, LOCK_UN) }
+
     /// `flock(2)`, exclusive, without waiting.
     ///
     /// - Returns: false when another holder has it.
