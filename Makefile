@@ -16,7 +16,7 @@ SANITIZE_SEEDS ?= 40
 # `make bench-engine BENCH_FLAGS='--only append'`: see Benchmarks/.
 BENCH_FLAGS ?=
 
-PACKAGES := liblmdb-dev zlib1g-dev pkg-config
+PACKAGES := liblmdb-dev zlib1g-dev pkg-config protobuf-compiler
 BENCH_PACKAGES := librocksdb-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 SWIFT_FILES = $$(git ls-files '*.swift' | grep -vE '\.(pb|grpc)\.swift$$')
@@ -86,6 +86,35 @@ test-sanitize: deps ## run the engine's tests under the thread and the address s
 	$(SWIFT) build --build-tests $(ASAN_BUILD)
 	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
 	    $(SWIFT) test $(ASAN_BUILD) $(SANITIZED_TEST)
+
+PROTO_FILES := $(shell cd proto && find . -name '*.proto' | sed 's,^\./,,' | LC_ALL=C sort)
+GENERATED := Sources/StoreAPI/Generated
+# Writes the Swift code of the contract into the folder $(1).
+define generate
+	$(SWIFT) build --product protoc-gen-swift
+	$(SWIFT) build --product protoc-gen-grpc-swift-2
+	@bin=$$($(SWIFT) build --show-bin-path); mkdir -p $(1); \
+	protoc --proto_path=proto \
+	    --plugin=$$bin/protoc-gen-swift --plugin=$$bin/protoc-gen-grpc-swift-2 \
+	    --swift_out=$(1) --swift_opt=Visibility=Package,UseAccessLevelOnImports=true \
+	    --swift_opt=FileNaming=PathToUnderscores \
+	    --grpc-swift-2_out=$(1) \
+	    --grpc-swift-2_opt=Visibility=Package,UseAccessLevelOnImports=true \
+	    --grpc-swift-2_opt=FileNaming=PathToUnderscores \
+	    $(PROTO_FILES)
+endef
+
+.PHONY: proto
+proto: deps ## generate the Swift code of the network contract anew
+	rm -rf $(GENERATED)
+	$(call generate,$(GENERATED))
+
+.PHONY: test-proto
+test-proto: deps ## prove that the committed code of the network contract is current
+	rm -rf .build/contract
+	$(call generate,.build/contract)
+	diff -r .build/contract $(GENERATED) || \
+	    { echo "the generated code is not current: run 'make proto' and commit"; exit 1; }
 
 .PHONY: lint
 lint: ## check the format of every Swift file

@@ -19,18 +19,48 @@ let engine: [SwiftSetting] =
         .enableExperimentalFeature("Lifetimes"),
     ]
 
+/// The gRPC runtime and its NIO transport.
+let grpc: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
 let package = Package(
     name: "mailbox-store",
     platforms: [.macOS(.v26), .iOS(.v26)],
     products: [
         .library(name: "Mailbox", targets: ["Mailbox"]),
         .library(name: "StoreEngine", targets: ["StoreEngine"]),
+        .library(name: "StoreAPI", targets: ["StoreAPI"]),
+        .library(name: "StoreSrv", targets: ["StoreSrv"]),
         .library(name: "MailboxTesting", targets: ["MailboxTesting"]),
+        .executable(name: "mailboxd", targets: ["mailboxd"]),
         .executable(name: "mailboxctl", targets: ["mailboxctl"]),
     ],
     dependencies: [
-        // Command lines with help, completion and validation; used by `mailboxctl` alone.
-        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")
+        // Command lines with help, completion and validation: `mailboxctl` and `mailboxd`.
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        // The network contract and its transport. The engine alone compiles none of what follows:
+        // Examples/Embedding proves it.
+        .package(url: "https://github.com/grpc/grpc-swift-2", exact: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", exact: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", exact: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        // The daemon: order of start and stop, settings, logs, metrics, and their HTTP port.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", exact: "1.4.0",
+            traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
     ],
     targets: [
         .systemLibrary(
@@ -46,10 +76,37 @@ let package = Package(
             name: "StoreEngine", dependencies: ["LMDB", "Mailbox", "CChecksum"],
             swiftSettings: engine),
         .target(name: "MailboxTesting", dependencies: ["Mailbox"], swiftSettings: house),
+        // The contract on the wire, generated and committed; and the store's client.
+        .target(
+            name: "StoreAPI", dependencies: ["Mailbox", logging] + grpc, swiftSettings: house),
+        .target(
+            name: "StoreSrv",
+            dependencies: ["StoreAPI", "StoreEngine", "Mailbox", logging, metrics, lifecycle]
+                + grpc,
+            swiftSettings: house),
+        // A backend of swift-metrics that writes Prometheus's text format.
+        .target(
+            name: "MetricsText",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: house),
+        .executableTarget(
+            name: "mailboxd",
+            dependencies: [
+                "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", logging, metrics,
+                lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+            ],
+            swiftSettings: house),
         .executableTarget(
             name: "mailboxctl",
             dependencies: [
-                "Mailbox", "StoreEngine", "CZlib",
+                "Mailbox", "StoreEngine", "StoreAPI", "CZlib",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: house),
@@ -67,6 +124,24 @@ let package = Package(
         .testTarget(
             name: "StoreEngineTests",
             dependencies: ["StoreEngine", "Mailbox", "MailboxTesting", "LMDB", "crash-worker"],
+            swiftSettings: house),
+        .testTarget(
+            name: "StoreAPITests", dependencies: ["StoreAPI", "Mailbox", "MailboxTesting"] + grpc,
+            swiftSettings: house),
+        .testTarget(
+            name: "StoreSrvTests",
+            dependencies: ["StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting"]
+                + grpc,
+            swiftSettings: house),
+        .testTarget(
+            name: "MetricsTextTests",
+            dependencies: [
+                "MetricsText", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: house),
+        .testTarget(
+            name: "mailboxdTests",
+            dependencies: ["mailboxd", "StoreAPI", "Mailbox", "MailboxTesting"] + grpc,
             swiftSettings: house),
         .testTarget(name: "mailboxctlTests", dependencies: ["mailboxctl"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),

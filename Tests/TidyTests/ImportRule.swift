@@ -12,7 +12,26 @@ enum ImportRule {
         "Mailbox": [],
         "StoreEngine": ["LMDB", "Mailbox", "CChecksum"],
         "MailboxTesting": ["Mailbox"],
-        "mailboxctl": ["Mailbox", "StoreEngine", "CZlib", "ArgumentParser", "Foundation"],
+        "StoreAPI": wire.union(["Mailbox", "Logging", "Foundation"]),
+        "StoreSrv": wire.union([
+            "StoreAPI", "StoreEngine", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
+            "Foundation",
+        ]),
+        "MetricsText": ["CoreMetrics"],
+        "mailboxd": [
+            "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
+            "ServiceLifecycle", "ArgumentParser", "Configuration", "Hummingbird", "GRPCCore",
+            "GRPCNIOTransportHTTP2", "Foundation",
+        ],
+        "mailboxctl": [
+            "Mailbox", "StoreEngine", "StoreAPI", "GRPCCore", "GRPCNIOTransportHTTP2", "CZlib",
+            "ArgumentParser", "Foundation",
+        ],
+    ]
+
+    /// The gRPC runtime, for those who speak the network contract.
+    private static let wire: Set<String> = [
+        "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "SwiftProtobuf",
     ]
 
     /// What no test may import: the C library is the wrapper's alone.

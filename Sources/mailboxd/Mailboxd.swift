@@ -1,0 +1,4 @@
+@main
+struct Mailboxd {
+    static func main() {}
+}
