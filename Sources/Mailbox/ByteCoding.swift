@@ -36,6 +36,14 @@ extension [UInt8] {
         unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
     }
 
+    /// Appends two words, each lowest byte first, with one look at the buffer.
+    @inlinable
+    @inline(__always)
+    package mutating func appendLittleEndian(_ first: UInt64, _ second: UInt64) {
+        let words = (first.littleEndian, second.littleEndian)
+        unsafe Swift.withUnsafeBytes(of: words) { unsafe append(contentsOf: $0) }
+    }
+
     /// Appends the integer, highest byte first.
     @inlinable
     @inline(__always)

@@ -70,10 +70,18 @@ package enum MessageEncoding {
     }
 
     /// The producer of the message at `offset`. Precondition: `header` was read there.
+    @inlinable
+    @inline(__always)
     package static func producer(
         in bytes: borrowing Span<UInt8>, at offset: Int, header: Header
     ) -> Producer? {
-        guard header.deviceByteCount > 0 else { return nil }
+        header.deviceByteCount == 0 ? nil : namedProducer(in: bytes, at: offset, header: header)
+    }
+
+    @usableFromInline
+    static func namedProducer(
+        in bytes: borrowing Span<UInt8>, at offset: Int, header: Header
+    ) -> Producer? {
         let start = offset + headerByteCount + 4
         guard
             let device = DeviceID(
@@ -97,10 +105,9 @@ package enum MessageEncoding {
         body: ArraySlice<UInt8>, to bytes: inout [UInt8]
     ) {
         assert(timestampMilliseconds >= 0 && timestampMilliseconds <= maximumTimestamp)
-        bytes.appendLittleEndian(sequence)
-        bytes.appendLittleEndian(UInt32(body.count))
         let deviceByteCount = UInt64(producer?.device.name.count ?? 0)
         bytes.appendLittleEndian(
+            UInt64(sequence) | UInt64(UInt32(body.count)) << 32,
             UInt64(timestampMilliseconds) << 16 | deviceByteCount << 8)
         if let producer {
             bytes.appendLittleEndian(producer.clientSequence)

@@ -53,6 +53,29 @@ struct MessageBatchTests {
         }
     }
 
+    @Test("Bodies are lent one by one, in order", arguments: [1, 2, 3, 50])
+    func lentBodies(count: Int) {
+        let messages = Self.messages(count)
+        for batch in [MessageBatch(messages)]
+            + [1, 2, 7, 100].map({ Self.stretches(messages, of: $0) })
+        {
+            var lent: [Message] = []
+            batch.forEachBody { sequence, timestamp, bytes in
+                lent.append(
+                    Message(
+                        sequence: sequence, timestampMilliseconds: timestamp,
+                        body: bytes.indices.map { bytes[$0] }[...]))
+            }
+            let expected = messages.map {
+                Message(
+                    sequence: $0.sequence, timestampMilliseconds: $0.timestampMilliseconds,
+                    body: $0.body)
+            }
+            #expect(lent == expected)
+        }
+        MessageBatch().forEachBody { _, _, _ in Issue.record("there is nothing to lend") }
+    }
+
     @Test("It is what it was made of", arguments: [1, 2, 3, 50])
     func contents(count: Int) {
         let messages = Self.messages(count)

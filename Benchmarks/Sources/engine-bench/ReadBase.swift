@@ -158,8 +158,8 @@ struct BaseRead {
 func copyBodies(_ messages: MessageBatch, to buffer: inout [UInt8]) {
     buffer.withUnsafeMutableBytes { buffer in
         var offset = 0
-        for message in messages {
-            message.body.withUnsafeBytes { body in
+        messages.forEachBody { _, _, bytes in
+            bytes.withUnsafeBytes { body in
                 UnsafeMutableRawBufferPointer(rebasing: buffer[offset...]).copyMemory(from: body)
                 offset += body.count
             }

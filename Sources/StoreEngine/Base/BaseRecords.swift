@@ -107,6 +107,7 @@ enum BaseRecord {
     static func check(
         _ value: borrowing Span<UInt8>, key: borrowing Span<UInt8>, atLeast minimum: Int
     ) throws(LMDBError) -> Int {
+        prefetch(value)
         guard value.count >= minimum else {
             throw .corrupted("a record is \(value.count) bytes long, \(minimum) are needed")
         }

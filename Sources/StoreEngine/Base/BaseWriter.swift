@@ -80,6 +80,9 @@ struct BaseWriter {
         var run = RunWriter(prefix: prefix)
         var written: UInt64 = 0
         for (payload, offset) in snapshot.tail {
+            prefetch(payload.span.extracting(offset..<min(offset + 128, payload.count)))
+        }
+        for (payload, offset) in snapshot.tail {
             guard let header = MessageEncoding.header(in: payload.span, at: offset) else {
                 preconditionFailure("a tail points at bytes that are no message")
             }

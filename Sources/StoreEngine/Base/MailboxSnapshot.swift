@@ -45,6 +45,7 @@ struct MailboxSnapshot {
         var taken = 0
         var newestTimestamp = entry.newestTimestamp
         var isCutByBytes = false
+        table.prefetchMessages(entry.tail[..<visible])
         for slot in entry.tail[..<visible] {
             if let synced, !slot.isIn(groupsThrough: synced) { break }
             let payload = table.payload(slot)

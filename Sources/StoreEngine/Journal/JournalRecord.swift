@@ -21,8 +21,8 @@ enum JournalRecord {
     /// Appends what stands in front of a message's encoding.
     @inline(__always)
     static func beginAppend(_ key: MailboxKey, to payload: inout [UInt8]) {
-        payload.append(appendKind)
-        payload.append(key.count)
+        // Both bytes in one step: each step checks the buffer for its owner and its room.
+        payload.appendLittleEndian(UInt16(appendKind) | UInt16(key.count) << 8)
         key.append(to: &payload)
     }
 

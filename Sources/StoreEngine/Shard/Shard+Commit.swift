@@ -94,13 +94,22 @@ extension Shard {
         turn.places = []
         defer { turn.places = places }
         var cold: [ColdMailbox] = []
+        turn.hashes.removeAll(keepingCapacity: true)
+        for request in requests { request.forEachKey { turn.hashes.append($1.hash) } }
+        let hashes = turn.hashes.span
         for request in requests {
             table.withLock { table in
                 request.forEachKey { index, key in
+                    // A mailbox is a few waits for memory; those of the next ones run beside them.
+                    let (near, far) = (places.count + 12, places.count + 24)
+                    if far < hashes.count { table.prefetchIndex(hashes[far]) }
+                    if near < hashes.count { table.prefetchEntry(hashes[near]) }
                     let place = table.find(key) ?? -1
                     let device = request.device(at: index)
-                    if place < 0 || !Self.knows(device, table[place]) {
+                    if !table.knows(device, place) {
                         cold.append(ColdMailbox(key: key, device: device, index: places.count))
+                    } else {
+                        table.prefetchTail(place)
                     }
                     places.append(place)
                 }
@@ -153,12 +162,6 @@ extension Shard {
                 table[place].producers.append(ProducerEntry(device: device, last: last))
             }
         }
-    }
-
-    /// Whether memory can tell what this device wrote before.
-    static func knows(_ device: DeviceID?, _ entry: borrowing MailboxEntry) -> Bool {
-        guard let device, entry.isInBase else { return true }
-        return entry.producers.contains { $0.device == device }
     }
 
     private struct Load {

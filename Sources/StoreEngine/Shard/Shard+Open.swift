@@ -144,7 +144,7 @@ extension Shard {
                 case .acknowledge(let mailbox, _): key = mailbox
                 }
                 places[index] = table.find(key) ?? -1
-                if places[index] < 0 || !Self.knows(device, table[places[index]]) {
+                if !table.knows(device, places[index]) {
                     cold.append(ColdMailbox(key: key, device: device, index: index))
                 }
             }

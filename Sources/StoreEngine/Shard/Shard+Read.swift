@@ -215,6 +215,8 @@ extension Shard {
         var refusal: StoreError?
         let result = try readBase { transaction throws(LMDBError) -> FetchResult? in
             let found = try base.head(prefix, transaction)
+            // The next reader finds the head in memory; one that nobody wrote to takes no room.
+            if found.exists { toInsert = found }
             switch cold(found.head) {
             case .refused(let error):
                 refusal = error
@@ -236,8 +238,10 @@ extension Shard {
         if let toInsert {
             table.withLock { table in
                 // Evicted or compacted since, or already here: then what was read is not to be
-                // trusted.
-                guard table.loadsVoided == voided, table.find(key) == nil else { return }
+                // trusted. Reading alone pushes nobody out.
+                guard table.loadsVoided == voided, table.find(key) == nil,
+                    result == nil || table.count < configuration.headCacheMaximum
+                else { return }
                 table.queueForEviction(table.insert(MailboxEntry(key: key, base: toInsert)))
             }
         }

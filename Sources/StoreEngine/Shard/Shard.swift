@@ -50,6 +50,8 @@ final class Shard: Sendable {
     struct CommitTurn {
         /// Places of a group's mailboxes in the table; kept for its capacity.
         var places: [Int] = []
+        /// The hashes of these mailboxes.
+        var hashes: [UInt64] = []
         var allocations: [GroupBuilder.Allocation] = []
         var acknowledgements: [Int32] = []
     }

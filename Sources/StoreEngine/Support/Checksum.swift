@@ -19,3 +19,9 @@ func checksum(_ value: UInt64, seed: UInt32 = 0) -> UInt32 {
     bytes.appendLittleEndian(value)
     return checksum(bytes.span, seed: seed)
 }
+
+/// Asks for memory that is about to be read; see `mailbox_prefetch`.
+@inline(__always)
+func prefetch(_ bytes: borrowing Span<UInt8>) {
+    unsafe bytes.withUnsafeBytes { unsafe mailbox_prefetch($0.baseAddress, $0.count) }
+}

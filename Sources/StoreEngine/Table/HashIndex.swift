@@ -1,3 +1,5 @@
+internal import CChecksum
+
 /// An open-addressing index from 32-bit hashes to small integers; the keys live where the integers
 /// point.
 ///
@@ -27,6 +29,15 @@ struct HashIndex {
                 if matches(value) { return value }
             }
             position = (position + 1) & mask
+        }
+    }
+
+    /// Asks for the memory where the search for `hash` begins.
+    @inline(__always)
+    func prefetch(_ hash: UInt32) {
+        unsafe slots.withUnsafeBufferPointer { slots in
+            guard let first = slots.baseAddress else { return }
+            unsafe mailbox_prefetch(first + (Int(hash) & mask), 1)
         }
     }
 

@@ -1,16 +1,18 @@
+internal import CChecksum
 internal import Mailbox
 
 /// The mailboxes that a shard has in memory, with the durable messages that the data file lacks.
 ///
 /// A value behind the shard's table lock. Entry numbers are stable until eviction, which only
 /// happens in the commit turn; so whoever holds the turn may keep numbers across lock holds.
-struct MailboxTable {
-    private var chunks: [[MailboxEntry]] = []
+struct MailboxTable: ~Copyable {
+    private var entries = EntryStorage()
     private var freeNumbers: [Int] = []
     private var index = HashIndex()
     private var receivers = HashIndex()
     private(set) var count = 0
-    private(set) var numbersGiven = 0
+    /// Entry numbers are below this.
+    var numbersGiven: Int { entries.count }
 
     /// The payloads of durable groups that tails point into; the first one has number `firstGroup`.
     private(set) var groups: [[UInt8]] = []
@@ -35,25 +37,63 @@ struct MailboxTable {
     static let entryCost = 192
     /// What a group is taken to cost beside its payload, in bytes.
     static let groupCost = 64
-    private static let chunkShift = 10
-    private static let chunkMask = (1 << chunkShift) - 1
 
     init() {}
 
     subscript(number: Int) -> MailboxEntry {
-        @inline(__always) get { chunks[number >> Self.chunkShift][number & Self.chunkMask] }
-        @inline(__always) _modify {
-            yield &chunks[number >> Self.chunkShift][number & Self.chunkMask]
-        }
+        @inline(__always) unsafeAddress { unsafe entries.address(number) }
+        @inline(__always) unsafeMutableAddress { unsafe entries.mutableAddress(number) }
     }
 
     /// The entry's number, nil when the mailbox is not in memory.
     @inline(__always)
     func find(_ key: MailboxKey) -> Int? {
         index.find(UInt32(truncatingIfNeeded: key.hash >> 32)) {
-            chunks[$0 >> Self.chunkShift][$0 & Self.chunkMask].key == key
+            entries[$0].key == key
         }
     }
+
+    /// Whether memory can tell what this device wrote before, to the entry at `place`; never when
+    /// `place` is negative.
+    @inline(__always)
+    func knows(_ device: DeviceID?, _ place: Int) -> Bool {
+        guard place >= 0 else { return false }
+        guard let device, entries[place].isInBase else { return true }
+        return entries[place].producers.contains { $0.device == device }
+    }
+
+    // MARK: Asking for memory ahead
+
+    /// Asks for the memory that an entry's next message will be noted in.
+    @inline(__always)
+    func prefetchTail(_ number: Int) { entries.prefetchTail(number) }
+
+    /// Asks for the messages that these slots point at.
+    func prefetchMessages(_ slots: ArraySlice<TailSlot>) {
+        for slot in slots {
+            let group = Int(slot.group &- UInt32(truncatingIfNeeded: firstGroup))
+            unsafe groups[group].withUnsafeBufferPointer { payload in
+                guard let first = payload.baseAddress else { return }
+                unsafe mailbox_prefetch(first + Int(slot.offset), 1)
+            }
+        }
+    }
+
+    /// Asks for the part of the index where a key with this hash is looked for.
+    @inline(__always)
+    func prefetchIndex(_ hash: UInt64) {
+        index.prefetch(UInt32(truncatingIfNeeded: hash >> 32))
+    }
+
+    /// Asks for the entry that a key with this hash most likely has.
+    @inline(__always)
+    func prefetchEntry(_ hash: UInt64) {
+        if let number = index.find(UInt32(truncatingIfNeeded: hash >> 32), where: { _ in true }) {
+            entries.prefetch(number)
+        }
+    }
+
+    // MARK: Adding
 
     /// Takes a mailbox into memory. Precondition: it is not there.
     mutating func insert(_ entry: MailboxEntry) -> Int {
@@ -63,13 +103,8 @@ struct MailboxTable {
             number = free
             self[number] = entry
         } else {
-            number = numbersGiven
-            numbersGiven += 1
-            if number & Self.chunkMask == 0 {
-                chunks.append([])
-                chunks[chunks.count - 1].reserveCapacity(Self.chunkMask + 1)
-            }
-            chunks[number >> Self.chunkShift].append(entry)
+            number = entries.count
+            entries.append(entry)
         }
         count += 1
         index.insert(UInt32(truncatingIfNeeded: entry.key.hash >> 32), number)
@@ -81,7 +116,7 @@ struct MailboxTable {
 
     private func firstOfReceiver(_ key: MailboxKey) -> Int? {
         receivers.find(key.receiverHash) {
-            chunks[$0 >> Self.chunkShift][$0 & Self.chunkMask].key.hasSameReceiver(as: key)
+            entries[$0].key.hasSameReceiver(as: key)
         }
     }
 
