@@ -37,6 +37,22 @@ public struct StoreError: Error, Sendable {
         public static let locked = Code("locked")
         /// The store was closed.
         public static let closed = Code("closed")
+
+        // A client's, never a store's.
+
+        /// From a client of a store behind a network: the connection was lost, or the wait was
+        /// given up, when the call was under way. What it asked for was done once, or not at all.
+        public static let unknown = Code("unknown")
+        /// From a client of a store behind a network: it could not be reached in time. Nothing was
+        /// sent.
+        public static let unavailable = Code("unavailable")
+
+        /// Every code that a store answers with.
+        package static let ofStores: [Code] = [
+            .invalidArgument, .messageTooLarge, .producerGap, .producerConflict,
+            .sequenceExhausted, .cursorAhead, .epochChanged, .trimmed, .overloaded, .storageFull,
+            .corrupted, .failed, .locked, .closed,
+        ]
     }
 
     private final class Storage: Sendable {
