@@ -1,0 +1,47 @@
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2
+
+extension StoreClient {
+    static func transport(_ configuration: StoreClientConfiguration) throws -> Transport {
+        try .http2NIOPosix(
+            target: target(configuration.target), transportSecurity: security(configuration.tls),
+            config: .defaults { config in
+                // A stream's frames gather by themselves: nothing is gained by waiting for more.
+                config.connection.flushCoalescing = nil
+                config.connection.keepalive = .init(
+                    time: configuration.keepaliveInterval,
+                    timeout: configuration.keepaliveTimeout, allowWithoutCalls: false)
+                config.backoff = .init(
+                    initial: configuration.backoffInitial, max: configuration.backoffMaximum,
+                    multiplier: 2, jitter: 1)
+                config.http2.authority = configuration.tls?.serverName
+            })
+    }
+
+    private static func target(
+        _ target: StoreClientConfiguration.Target
+    ) throws -> any ResolvableTarget {
+        switch target {
+        case .tcp(let host, let port): .dns(host: host, port: port)
+        case .unixSocket(let path): .unixDomainSocket(path: path, authority: "localhost")
+        }
+    }
+
+    private static func security(
+        _ tls: StoreClientConfiguration.TLS?
+    ) -> HTTP2ClientTransport.Posix.TransportSecurity {
+        guard let tls else { return .plaintext }
+        return .tls(
+            .defaults { config in
+                if let path = tls.trustedCertificatesPath {
+                    config.trustRoots = .certificates([.file(path: path, format: .pem)])
+                }
+                if let path = tls.certificateChainPath {
+                    config.certificateChain = [.file(path: path, format: .pem)]
+                }
+                if let path = tls.privateKeyPath {
+                    config.privateKey = .file(path: path, format: .pem)
+                }
+            })
+    }
+}
