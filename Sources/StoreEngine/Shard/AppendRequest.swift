@@ -35,6 +35,7 @@ final class AppendRequest: @unchecked Sendable {
     enum Completion {
         case continuation(UnsafeContinuation<Void, Never>)
         case monitor(Monitor<Bool>)
+        case latch(Latch)
     }
 
     /// A request for one message.
@@ -125,6 +126,7 @@ final class AppendRequest: @unchecked Sendable {
         switch completion {
         case .continuation(let continuation): unsafe continuation.resume()
         case .monitor(let monitor): monitor.change { $0 = true }
+        case .latch(let latch): latch.countDown()
         }
     }
 

@@ -24,6 +24,8 @@ struct GroupBuilder {
     var allocations: [Allocation]
     var acknowledgements: [Int32]
     var duplicates = 0
+    /// How long the journal took, when there is an observer.
+    var journalNanoseconds: UInt64 = 0
 
     init(position: JournalPosition, now: Int64, reusing turn: inout Shard.CommitTurn) {
         self.position = position
@@ -200,5 +202,14 @@ struct GroupBuilder {
             table[Int(number)].isAcknowledgementPending = true
             table.pendingAcknowledgements.append(number)
         }
+    }
+    /// Says what was written, if anything was.
+    func tell(_ observer: any StoreObserver, shard: Int) {
+        guard !payload.isEmpty else { return }
+        observer.groupCommitted(
+            CommittedGroup(
+                shard: shard, messages: allocations.count,
+                bytes: JournalFrame.byteCount(payload: payload.count),
+                journalNanoseconds: journalNanoseconds))
     }
 }

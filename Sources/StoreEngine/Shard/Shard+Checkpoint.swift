@@ -60,15 +60,17 @@ extension Shard {
             control.isCheckpointing = true
         }
         var failed: StoreError?
+        let stopwatch = Stopwatch(for: configuration.observer)
         do throws(StoreError) {
             if let failure { throw failure }
             try configuration.faults?.reach(.checkpointBegin)
-            try writeCheckpoint()
+            try writeCheckpoint(stopwatch)
             let full = try refusalOfAppends()
             condition.withLock { $0.full = full }
         } catch {
             failed = error
             counters.withLock { $0.checkpointFailures += 1 }
+            tellObserver(succeeded: false, stopwatch)
             if error.code == .storageFull {
                 condition.withLock { $0.full = error }
                 // Acknowledgements may make the room that new messages need.
@@ -105,7 +107,7 @@ extension Shard {
                 + "acknowledge and compact, or raise mapBytesMaximum")
     }
 
-    private func writeCheckpoint() throws(StoreError) {
+    private func writeCheckpoint(_ stopwatch: Stopwatch) throws(StoreError) {
         // Only what is durable may reach the data file, whatever the durability of appends.
         let synced = table.withLock { $0.publishedPosition }
         if configuration.durability != .commit { try journal.sync() }
@@ -124,6 +126,10 @@ extension Shard {
                 // makes room.
                 _ = try? journal.prepare()
                 try writeStep(&pending, completing: position)
+                configuration.observer?.checkpointAdvanced(
+                    CheckpointProgress(
+                        shard: ordinal, mailboxesWritten: numbers.count - pending.count,
+                        mailboxes: numbers.count))
             } while !pending.isEmpty
         } catch {
             // What no step took is still to be written; the step that failed put its own back.
@@ -142,6 +148,13 @@ extension Shard {
         }
         control.withLock { $0.truncatedPosition = position }
         counters.withLock { $0.checkpoints += 1 }
+        tellObserver(succeeded: true, stopwatch)
+    }
+
+    private func tellObserver(succeeded: Bool, _ stopwatch: Stopwatch) {
+        configuration.observer?.checkpointFinished(
+            CheckpointOutcome(
+                shard: ordinal, succeeded: succeeded, nanoseconds: stopwatch.nanoseconds))
     }
 
     private struct Item {

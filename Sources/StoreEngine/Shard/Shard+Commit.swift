@@ -50,9 +50,11 @@ extension Shard {
         if !group.payload.isEmpty {
             do throws(StoreError) {
                 try configuration.faults?.reach(.commitBeforeWrite)
+                let stopwatch = Stopwatch(for: configuration.observer)
                 _ = try journal.append(
                     group.payload, recordCount: group.recordCount, following: end,
                     synced: configuration.durability == .commit)
+                group.journalNanoseconds = stopwatch.nanoseconds
                 try configuration.faults?.crash(at: .commitBeforePublish)
             } catch {
                 if error.code == .storageFull {
@@ -316,5 +318,6 @@ extension Shard {
             counters.appendedBodyBytes += UInt64(group.allocations.reduce(0) { $0 + $1.bodyBytes })
             counters.journalBytes += UInt64(JournalFrame.byteCount(payload: group.payload.count))
         }
+        if let observer = configuration.observer { group.tell(observer, shard: ordinal) }
     }
 }

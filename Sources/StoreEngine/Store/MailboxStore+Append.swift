@@ -99,7 +99,7 @@ struct BatchPlan: Sendable {
         let start: Int
     }
 
-    private var parts: [Part] = []
+    private(set) var parts: [Part] = []
     private var refusals: [(place: Int, error: StoreError)] = []
     private let count: Int
 
@@ -159,7 +159,7 @@ struct BatchPlan: Sendable {
     ///
     /// A part that fails as a whole after others were stored answers its failure for each of its
     /// messages.
-    private func gather(
+    func gather(
         _ outcomes: [Result<[Result<AppendResult, StoreError>], StoreError>]
     ) throws(StoreError) -> [Result<AppendResult, StoreError>] {
         if outcomes.count == 1, refusals.isEmpty, parts[0].places == nil {

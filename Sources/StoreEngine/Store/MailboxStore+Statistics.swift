@@ -69,6 +69,16 @@ extension MailboxStore {
     }
 }
 
+extension MailboxStore {
+    /// Why the store takes no more writes until it is opened again; nil while it does. Cheap.
+    public var failure: StoreError? {
+        for shard in shards {
+            if let failure = shard.failure { return failure }
+        }
+        return nil
+    }
+}
+
 extension Shard {
     fileprivate func add(to statistics: inout StoreStatistics) throws(StoreError) {
         let counters = counters.withLock { $0 }

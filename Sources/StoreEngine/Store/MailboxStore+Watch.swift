@@ -14,6 +14,11 @@ extension MailboxStore {
     public func watch(
         _ receivers: [Address]
     ) throws(StoreError) -> any AsyncSequence<WatchEvent, StoreError> & Sendable {
+        try headWatch(receivers)
+    }
+
+    /// The same, for those who want what is ready in one piece.
+    package func headWatch(_ receivers: [Address]) throws(StoreError) -> HeadWatch {
         try whileOpen { () throws(StoreError) in
             guard (1...10_000).contains(receivers.count) else {
                 throw .invalidArgument("a watch takes 1 to 10000 receivers, not \(receivers.count)")
@@ -32,14 +37,14 @@ extension MailboxStore {
 }
 
 /// A watch as a sequence: one consumer.
-struct HeadWatch: AsyncSequence, Sendable {
+package struct HeadWatch: AsyncSequence, Sendable {
     let session: WatchSession
 
     init(_ session: WatchSession) { self.session = session }
 
-    func makeAsyncIterator() -> Iterator { Iterator(session: session) }
+    package func makeAsyncIterator() -> Iterator { Iterator(session: session) }
 
-    struct Iterator: AsyncIteratorProtocol {
+    package struct Iterator: AsyncIteratorProtocol {
         let session: WatchSession
         private var ready: [WatchEvent] = []
         private var phase = Phase.list(receiver: 0, after: nil)
@@ -52,28 +57,49 @@ struct HeadWatch: AsyncSequence, Sendable {
 
         init(session: WatchSession) { self.session = session }
 
-        mutating func next() async throws(StoreError) -> WatchEvent? {
+        package mutating func next() async throws(StoreError) -> WatchEvent? {
             try await next(isolation: nil)
         }
 
-        mutating func next(
+        package mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(StoreError) -> WatchEvent? {
             while true {
                 if Task.isCancelled { return nil }
                 if let event = ready.popLast() { return event }
-                switch phase {
-                case .list(let receiver, let after): try list(receiver, after)
-                case .live:
-                    switch await session.watcher.next() {
-                    case .heads(let heads):
-                        ready = heads.reversed().map { .head($0.0, $0.1) }
-                    case .listAnew: phase = .list(receiver: 0, after: nil)
-                    case .closed: throw .closed()
-                    case .cancelled: return nil
-                    }
+                guard try await gather(isolation: actor) else { return nil }
+            }
+        }
+
+        /// Everything that is ready, in its order, at least one event; nil when the task was
+        /// cancelled.
+        package mutating func nextReady() async throws(StoreError) -> [WatchEvent]? {
+            while ready.isEmpty {
+                if Task.isCancelled { return nil }
+                guard try await gather(isolation: nil) else { return nil }
+            }
+            defer { ready = [] }
+            return ready.reversed()
+        }
+
+        /// Waits for events, or lists one page; there may be nothing to say after it.
+        ///
+        /// - Returns: false when the task was cancelled.
+        private mutating func gather(
+            isolation actor: isolated (any Actor)?
+        ) async throws(StoreError) -> Bool {
+            switch phase {
+            case .list(let receiver, let after): try list(receiver, after)
+            case .live:
+                switch await session.watcher.next() {
+                case .heads(let heads):
+                    ready = heads.reversed().map { .head($0.0, $0.1) }
+                case .listAnew: phase = .list(receiver: 0, after: nil)
+                case .closed: throw .closed()
+                case .cancelled: return false
                 }
             }
+            return true
         }
 
         /// Lists one page of a receiver's inbox. Live events gather meanwhile: nothing falls

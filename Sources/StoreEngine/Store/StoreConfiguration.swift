@@ -72,6 +72,9 @@ public struct StoreConfiguration: Sendable {
     /// Where timestamps come from.
     public var clock: any MillisecondClock = SystemMillisecondClock()
 
+    /// Who hears of groups and checkpoints as they happen.
+    public var observer: (any StoreObserver)?
+
     /// Injected faults, for tests.
     package var faults: FaultHooks?
 

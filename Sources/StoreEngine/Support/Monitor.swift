@@ -8,12 +8,12 @@ internal import Glibc
 // The pthread objects are only touched between init and deinit, and `state` only under the mutex:
 // Sendable.
 @safe
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state: State
 
-    init(_ state: sending State) {
+    package init(_ state: sending State) {
         self.state = state
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
@@ -33,14 +33,14 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Reads or changes the state without waking anybody.
-    func withLock<Result>(_ body: (inout State) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         return body(&state)
     }
 
     /// Changes the state and wakes all who wait on it.
-    func change<Result>(_ body: (inout State) -> Result) -> Result {
+    package func change<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         let result = body(&state)
         unsafe pthread_cond_broadcast(condition)
@@ -48,9 +48,18 @@ final class Monitor<State>: @unchecked Sendable {
         return result
     }
 
+    /// Changes the state and wakes one of those who wait on it: where any of them will do.
+    package func changeWakingOne<Result>(_ body: (inout State) -> Result) -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        let result = body(&state)
+        unsafe pthread_cond_signal(condition)
+        unsafe pthread_mutex_unlock(mutex)
+        return result
+    }
+
     /// Waits until `body` answers something, looking anew whenever the state was changed.
     @discardableResult
-    func wait<Result>(_ body: (inout State) -> Result?) -> Result {
+    package func wait<Result>(_ body: (inout State) -> Result?) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
@@ -61,7 +70,7 @@ final class Monitor<State>: @unchecked Sendable {
 
     /// The same, for at most so many milliseconds; nil when they passed.
     @discardableResult
-    func wait<Result>(milliseconds: Int, _ body: (inout State) -> Result?) -> Result? {
+    package func wait<Result>(milliseconds: Int, _ body: (inout State) -> Result?) -> Result? {
         var deadline = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
         deadline.tv_sec += milliseconds / 1_000

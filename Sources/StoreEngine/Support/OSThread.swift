@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Mailbox
+package import Mailbox
 
 /// Lets other threads run first.
 func yieldThread() { sched_yield() }
@@ -9,7 +9,7 @@ func yieldThread() { sched_yield() }
 /// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift
 /// task's thread.
 // `handle` is written once before the object is shared, and read by the one who joins: Sendable.
-final class OSThread: @unchecked Sendable {
+package final class OSThread: @unchecked Sendable {
     private var handle = pthread_t()
 
     private final class Start {
@@ -18,7 +18,7 @@ final class OSThread: @unchecked Sendable {
     }
 
     /// - Throws: `failed` when the system has no thread to give.
-    init(_ body: @escaping @Sendable () -> Void) throws(StoreError) {
+    package init(_ body: @escaping @Sendable () -> Void) throws(StoreError) {
         let start = unsafe Unmanaged.passRetained(Start(body: body))
         let code = unsafe pthread_create(
             &handle, nil,
@@ -34,7 +34,7 @@ final class OSThread: @unchecked Sendable {
     }
 
     /// Waits for the thread's end. Called once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 }
