@@ -53,6 +53,8 @@ let package = Package(
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport", exact: "2.9.2"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", exact: "2.4.1"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        // The transport's callbacks speak of its channels: connections are counted through them.
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         // The daemon: order of start and stop, settings, logs, metrics, and their HTTP port.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(
@@ -81,8 +83,10 @@ let package = Package(
             name: "StoreAPI", dependencies: ["Mailbox", logging] + grpc, swiftSettings: house),
         .target(
             name: "StoreSrv",
-            dependencies: ["StoreAPI", "StoreEngine", "Mailbox", logging, metrics, lifecycle]
-                + grpc,
+            dependencies: [
+                "StoreAPI", "StoreEngine", "Mailbox", logging, metrics, lifecycle,
+                .product(name: "NIOCore", package: "swift-nio"),
+            ] + grpc,
             swiftSettings: house),
         // A backend of swift-metrics that writes Prometheus's text format.
         .target(

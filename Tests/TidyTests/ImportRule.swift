@@ -15,7 +15,7 @@ enum ImportRule {
         "StoreAPI": wire.union(["Mailbox", "Logging", "Foundation"]),
         "StoreSrv": wire.union([
             "StoreAPI", "StoreEngine", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
-            "Foundation",
+            "Foundation", "NIOCore",
         ]),
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
