@@ -21,7 +21,7 @@ enum ImportRule {
         "mailboxd": [
             "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
             "ServiceLifecycle", "ArgumentParser", "Configuration", "Hummingbird", "GRPCCore",
-            "GRPCNIOTransportHTTP2", "Foundation",
+            "GRPCNIOTransportHTTP2", "Foundation", "NIOCore", "Yams",
         ],
         "mailboxctl": [
             "Mailbox", "StoreEngine", "StoreAPI", "GRPCCore", "GRPCNIOTransportHTTP2", "CZlib",

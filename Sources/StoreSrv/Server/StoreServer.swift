@@ -118,6 +118,9 @@ public final class StoreServer: Service {
     /// Whether calls are taken: false while the server ends, and when the store failed.
     public var isReady: Bool { !core.lifecycle.isDraining && core.store.failure == nil }
 
+    /// Why the store takes no more writes; nil while it does.
+    public var failure: StoreError? { core.store.failure }
+
     /// Brings the metrics that are read on demand up to date.
     ///
     /// - Throws: `overloaded`, `closed`, `failed`: then they are as they were.
