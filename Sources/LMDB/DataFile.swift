@@ -79,6 +79,14 @@ package struct DataFile: ~Copyable {
         guard (512...65536).contains(pageBytes), pageBytes & (pageBytes - 1) == 0,
             lastPage >= 1, lastPage < 1 << 46
         else { throw Self.damaged("data.mdb has a meta page out of range") }
+        // LMDB follows roots without a look at them, and takes flags for what they say.
+        for (offset, flags) in [(80, UInt16(0x08)), (128, 0)] {
+            let root = page.word64(offset)
+            guard root == .max || (2...lastPage).contains(root), page.word16(offset - 36) == flags
+            else {
+                throw Self.damaged("data.mdb has a meta page with a root or flags that cannot be")
+            }
+        }
         let root = page.word64(80)
         return Meta(
             pageBytes: pageBytes, lastPage: Int(lastPage),

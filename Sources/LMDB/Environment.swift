@@ -53,6 +53,9 @@ package final class Environment: Sendable {
     let writerThread = Atomic<UInt>(0)
     /// The most reads at one time.
     package let readersMaximum: Int
+    /// Where records may lie that a read, and a write transaction, is shown.
+    @usableFromInline let readBounds: PageBounds
+    @usableFromInline let writeBounds: PageBounds
 
     /// Opens the environment in an existing directory; its files are made if it has none.
     ///
@@ -66,8 +69,10 @@ package final class Environment: Sendable {
         var created: OpaquePointer?
         try check(unsafe mdb_env_create(&created), "mdb_env_create")
         guard let created = unsafe created else { throw failure(ENOMEM, "mdb_env_create") }
+        var shape = MDB_stat()
         do throws(LMDBError) {
             unsafe try Self.open(created, path, options)
+            try check(unsafe mdb_env_stat(created, &shape), "mdb_env_stat")
         } catch {
             // A failed mdb_env_open leaves descriptors and memory behind that only this gives back.
             unsafe mdb_env_close(created)
@@ -75,6 +80,12 @@ package final class Environment: Sendable {
         }
         unsafe handle = unsafe created
         readersMaximum = options.readersMaximum
+        let machine = sysconf(CInt(_SC_PAGESIZE))
+        let pageBytes = Int(shape.ms_psize)
+        readBounds = PageBounds(
+            pageBytes: pageBytes, machinePageBytes: machine, isWriting: false)
+        writeBounds = PageBounds(
+            pageBytes: pageBytes, machinePageBytes: machine, isWriting: true)
     }
 
     private static func open(

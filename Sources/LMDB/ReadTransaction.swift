@@ -27,6 +27,7 @@ package struct ReadTransaction: ~Copyable {
     ) throws(LMDBError) -> Span<UInt8>? {
         var record = unsafe MDB_val()
         guard unsafe try lookUp(reader.transaction, key, database, &record) else { return nil }
+        try unsafe environment.readBounds.check(value: record, reader.transaction)
         return unsafe _overrideLifetime(span(of: record), borrowing: self)
     }
 
@@ -37,7 +38,7 @@ package struct ReadTransaction: ~Copyable {
     ) throws(LMDBError) -> R {
         let handle = unsafe try reader.takeCursor(database)
         defer { unsafe reader.returnCursor(handle, database) }
-        var cursor = unsafe ReadCursor(handle: handle)
+        var cursor = unsafe ReadCursor(handle: handle, bounds: environment.readBounds)
         return try body(&cursor)
     }
 
@@ -90,7 +91,8 @@ func withValue<R>(of bytes: borrowing Span<UInt8>, _ body: (inout MDB_val) -> R)
     }
 }
 
-/// The bytes that LMDB points at. The caller says how long they live.
+/// The bytes that LMDB points at, once `PageBounds` found them in their page. The caller says how
+/// long they live.
 @unsafe
 @inlinable
 @inline(__always)
@@ -125,5 +127,11 @@ func openTree(
 ) throws(LMDBError) -> Database {
     var handle: MDB_dbi = 0
     try check(unsafe mdb_dbi_open(transaction, name, UInt32(flags), &handle), "mdb_dbi_open")
+    // No tree of this package has any: with damaged ones LMDB takes records for what they are not.
+    var treeFlags: UInt32 = 0
+    try check(unsafe mdb_dbi_flags(transaction, handle, &treeFlags), "mdb_dbi_flags")
+    guard treeFlags == 0 else {
+        throw LMDBError(code: .corrupted, operation: "mdb_dbi_open", message: "a tree's flags")
+    }
     return Database(handle: handle)
 }

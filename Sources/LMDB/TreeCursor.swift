@@ -33,14 +33,16 @@ package typealias WriteCursor = TreeCursor<Writing>
 @usableFromInline
 package struct TreeCursor<Access>: ~Copyable, ~Escapable {
     @usableFromInline let handle: OpaquePointer
+    @usableFromInline let bounds: PageBounds
     /// The record's key; without an address when the cursor stands on none.
     @usableFromInline var keyRecord: MDB_val
     @usableFromInline var valueRecord: MDB_val
 
     @inlinable
     @_lifetime(immortal)
-    init(handle: OpaquePointer) {
+    init(handle: OpaquePointer, bounds: PageBounds) {
         unsafe self.handle = unsafe handle
+        self.bounds = bounds
         unsafe keyRecord = unsafe MDB_val()
         unsafe valueRecord = unsafe MDB_val()
     }
@@ -139,12 +141,14 @@ package struct TreeCursor<Access>: ~Copyable, ~Escapable {
     mutating func arrive(
         _ result: CInt, _ key: MDB_val, _ value: MDB_val
     ) throws(LMDBError) -> Bool {
-        unsafe keyRecord = unsafe key
-        unsafe valueRecord = unsafe value
-        if result == MDB_SUCCESS { return true }
         forget()
         if result == MDB_NOTFOUND { return false }
-        throw failure(result, "mdb_cursor_get")
+        try check(result, "mdb_cursor_get")
+        try unsafe bounds.check(key: key)
+        try unsafe bounds.check(value: value, mdb_cursor_txn(handle))
+        unsafe keyRecord = unsafe key
+        unsafe valueRecord = unsafe value
+        return true
     }
 
     /// Stands on no record from now on.

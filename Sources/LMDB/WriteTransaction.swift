@@ -13,7 +13,7 @@ public import CLMDB
 @usableFromInline
 package struct WriteTransaction: ~Copyable {
     @usableFromInline let handle: OpaquePointer
-    let environment: Environment
+    @usableFromInline let environment: Environment
     /// Set when it opened a named tree: others that open trees wait for its end.
     private(set) var opensDatabases = false
     /// The gate's number when it began.
@@ -38,6 +38,7 @@ package struct WriteTransaction: ~Copyable {
     ) throws(LMDBError) -> Span<UInt8>? {
         var record = unsafe MDB_val()
         guard unsafe try lookUp(handle, key, database, &record) else { return nil }
+        try unsafe environment.writeBounds.check(value: record, handle)
         return unsafe _overrideLifetime(span(of: record), borrowing: self)
     }
 
@@ -47,6 +48,8 @@ package struct WriteTransaction: ~Copyable {
     package mutating func put(
         key: borrowing Span<UInt8>, value: borrowing Span<UInt8>, in database: Database
     ) throws(LMDBError) {
+        // LMDB removes the old record by the length that its node states.
+        _ = try self.value(for: key, in: database)
         let result = unsafe withValue(of: key) { key in
             unsafe withValue(of: value) { value in
                 unsafe mdb_put(handle, database.handle, &key, &value, 0)
@@ -60,6 +63,7 @@ package struct WriteTransaction: ~Copyable {
     package mutating func delete(
         key: borrowing Span<UInt8>, in database: Database
     ) throws(LMDBError) -> Bool {
+        guard try value(for: key, in: database) != nil else { return false }
         let result = unsafe withValue(of: key) { key in
             unsafe mdb_del(handle, database.handle, &key, nil)
         }
@@ -75,7 +79,7 @@ package struct WriteTransaction: ~Copyable {
     ) throws(LMDBError) -> R {
         let cursorHandle = unsafe try openCursor(handle, database)
         defer { unsafe mdb_cursor_close(cursorHandle) }
-        var cursor = unsafe ReadCursor(handle: cursorHandle)
+        var cursor = unsafe ReadCursor(handle: cursorHandle, bounds: environment.writeBounds)
         return try body(&cursor)
     }
 
@@ -86,7 +90,7 @@ package struct WriteTransaction: ~Copyable {
     ) throws(LMDBError) -> R {
         let cursorHandle = unsafe try openCursor(handle, database)
         defer { unsafe mdb_cursor_close(cursorHandle) }
-        var cursor = unsafe WriteCursor(handle: cursorHandle)
+        var cursor = unsafe WriteCursor(handle: cursorHandle, bounds: environment.writeBounds)
         return try body(&cursor)
     }
 

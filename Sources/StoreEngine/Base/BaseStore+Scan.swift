@@ -13,6 +13,7 @@ extension BaseStore {
         try transaction.withCursor(in: trees.messages) {
             (cursor: inout ReadCursor) throws(LMDBError) in
             var isThere = try cursor.seek(to: start.span)
+            var last = start
             while isThere {
                 guard let count = BaseKey.mailboxKeyCount(cursor.key) else {
                     // The marker is no mailbox.
@@ -22,6 +23,12 @@ extension BaseStore {
                 var headKey: [UInt8] = []
                 headKey.append(copying: cursor.key.extracting(0..<count))
                 let prefix = headKey
+                // A damaged tree may lead back to where the walk was before: it would never end.
+                guard last.lexicographicallyPrecedes(prefix) || (last == start && prefix == start)
+                else {
+                    throw .corrupted("the tree 'messages' is out of order")
+                }
+                last = prefix
                 headKey.append(BaseKey.headKind)
                 guard try cursor.seek(exactly: headKey.span) else {
                     throw .corrupted("a mailbox has messages and no head")

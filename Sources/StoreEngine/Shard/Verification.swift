@@ -53,11 +53,15 @@ struct Verification {
                     (cursor: inout ReadCursor) throws(LMDBError) -> [UInt8]? in
                     var inRead = 0
                     var mailbox: [UInt8] = []
+                    var last = start
                     var isThere =
                         start.isEmpty ? try cursor.first() : try cursor.seek(to: start.span)
                     while isThere {
                         var key: [UInt8] = []
                         key.append(copying: cursor.key)
+                        guard last.lexicographicallyPrecedes(key) || (inRead == 0 && key == start)
+                        else { throw .corrupted("a tree is out of order") }
+                        last = key
                         if key != BaseStore.markerKey {
                             let isSame = !mailbox.isEmpty && key.starts(with: mailbox)
                             if !isSame {

@@ -58,7 +58,9 @@ extension StoreError {
         case .readersFull:
             self.init(
                 code: .overloaded, message: "all reader slots are in use; try again", cause: error)
-        case .corrupted, .versionMismatch, .invalid, .notFound:
+        case .corrupted, .versionMismatch, .invalid, .notFound, .pageNotFound, .cursorFull,
+            .pageFull,
+            .incompatible:
             self.init(
                 code: .corrupted,
                 message: "the data file is damaged; run verify, and restore from a backup",
