@@ -13,6 +13,7 @@ import StoreEngine
 enum CrashWorker {
     static func main() throws {
         let path = CommandLine.arguments[1]
+        if CommandLine.arguments[2] == "check" { return CheckMode.run(path) }
         var random = SplitMix(state: UInt64(CommandLine.arguments[2]) ?? 0)
         var configuration = StoreConfiguration()
         configuration.journalSegmentBytes = 64 << 10
@@ -61,7 +62,7 @@ enum CrashWorker {
     }
 
     /// One write a line: a kill cuts between lines.
-    private static func say(_ line: String) {
+    static func say(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         _ = write(1, bytes, bytes.count)
     }
