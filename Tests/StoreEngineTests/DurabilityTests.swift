@@ -74,8 +74,9 @@ struct DurabilityTests {
     func failStop() async throws {
         let scratch = try Scratch()
         let path = scratch.file("store")
+        // The first segment's header is synced, then two groups; the third one's sync fails.
         let plan = FaultPlan(
-            point: FaultPoint.journalSync.rawValue, occurrence: 3, isLasting: false)
+            point: FaultPoint.journalSync.rawValue, occurrence: 4, isLasting: false)
         var configuration = StoreConfiguration.tiny()
         configuration.checkpointIntervalMilliseconds = 3_600_000
         configuration.faults = FaultHooks(plan, StoreError(code: .failed, message: "injected"))
@@ -89,7 +90,7 @@ struct DurabilityTests {
             #expect(error?.code == .failed)
         }
         // The disk is well again; the store must not be.
-        #expect(plan.reached[FaultPoint.journalSync.rawValue] == 3)
+        #expect(plan.reached[FaultPoint.journalSync.rawValue] == 4)
         let page = try store.fetch(mailbox, cursor: .zero, limit: .standard)
         #expect(page.messages.map(\.sequence) == [1, 2])
         #expect(throws: Never.self) { try? store.close() }

@@ -27,9 +27,12 @@ final class FileJournal: Journal {
         var newestGeneration: UInt64 = 0
         var nextFileNumber = 1
         var usedBytes = 0
+        /// A header that was not written to its end may say that the active segment ends here:
+        /// nothing more may go there.
+        var mustBegin = false
         /// The last try to make a segment ahead failed.
         var lacksRoom = false
-        /// A write or sync that failed: nothing is taken any more.
+        /// A write or sync that failed for good: nothing is taken any more.
         var failure: StoreError?
     }
 
@@ -88,16 +91,12 @@ final class FileJournal: Journal {
         do throws(StoreError) {
             try settings.faults?.reach(.journalWrite)
             try place.file.write(pieces, at: place.offset)
-            if synced {
-                try settings.faults?.reach(.journalSync)
-                try place.file.syncData()
-            }
+            try settings.faults?.reach(.journalWriteEnd)
         } catch {
-            // Without room nothing was promised, and the next frame overwrites what was written of
-            // this one. Any other failure ends the log: what is on disk is unknown.
-            if error.code != .storageFull { state.withLock { $0.failure = error } }
+            if error.code == .storageFull { try takeBack(place) } else { fail(error) }
             throw error
         }
+        if synced { try sync(place.file) }
         state.withLock { state in
             state.offset = place.offset + frameBytes
             state.end = expected.next
@@ -105,6 +104,45 @@ final class FileJournal: Journal {
             state.usedBytes += frameBytes
         }
         return expected.next
+    }
+
+    /// Makes sure that a frame which found no room is not there. All of it but its padding may have
+    /// been written: then the next open would take it for good, and its sender was told that
+    /// nothing is stored.
+    private func takeBack(_ place: Place) throws(StoreError) {
+        let nothing = [UInt8](repeating: 0, count: JournalFrame.blockByteCount)
+        do throws(StoreError) {
+            try place.file.write([nothing], at: place.offset)
+        } catch {
+            throw fail(error)
+        }
+        try sync(place.file)
+    }
+
+    /// Syncs a file; whatever keeps it from that, even a lack of room, ends the log. What the kernel
+    /// could not write it may have dropped, and a later sync that succeeds proves nothing.
+    private func sync(_ file: File) throws(StoreError) {
+        do throws(StoreError) {
+            try settings.faults?.reach(.journalSync)
+            try file.syncData()
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    /// Ends the log: it takes nothing more.
+    @discardableResult
+    private func fail(_ error: StoreError) -> StoreError {
+        var failure = error
+        if error.code != .failed {
+            failure = StoreError(
+                code: .failed,
+                message:
+                    "the journal could not be written or synced, and takes nothing more: check the "
+                    + "disk, then open the store again", cause: error)
+        }
+        state.withLock { $0.failure = failure }
+        return failure
     }
 
     private struct Place {
@@ -129,7 +167,7 @@ final class FileJournal: Journal {
                             + "\(expected.rawValue): "
                             + "another writer has it; open the store again")
                 }
-                guard let active = state.active, let header = active.header,
+                guard !state.mustBegin, let active = state.active, let header = active.header,
                     state.offset + byteCount <= active.byteCount
                 else { return nil }
                 return Place(
@@ -148,13 +186,7 @@ final class FileJournal: Journal {
             if let failure = state.failure { throw failure }
             return (state.active?.file, state.end)
         }
-        do throws(StoreError) {
-            try settings.faults?.reach(.journalSync)
-            try file?.syncData()
-        } catch {
-            state.withLock { $0.failure = error }
-            throw error
-        }
+        if let file { try sync(file) }
         // A segment is synced before it is left, so all through `end` is durable now.
         state.withLock { $0.syncedThrough = max($0.syncedThrough, end) }
     }
@@ -175,15 +207,19 @@ final class FileJournal: Journal {
             generation: state.withLock { $0.newestGeneration } + 1, firstPosition: position.next)
         do throws(StoreError) {
             try segment.file.write([JournalSegment.headerBlock(header, seed: seed)], at: 0)
-            try segment.file.syncData()
+            try settings.faults?.reach(.journalHeaderEnd)
         } catch {
-            let isFinal = error.code != .storageFull
+            guard error.code == .storageFull else { throw fail(error) }
             let unused = segment
             state.withLock { state in
-                if isFinal { state.failure = error } else { state.free.append(unused) }
+                // Perhaps it is there all the same, and ends what came before.
+                state.newestGeneration += 1
+                state.mustBegin = true
+                state.free.append(unused)
             }
             throw error
         }
+        try sync(segment.file)
         segment.header = header
         let begun = segment
         state.withLock { state in
@@ -197,6 +233,7 @@ final class FileJournal: Journal {
                 }
             }
             state.active = begun
+            state.mustBegin = false
             state.offset = JournalFrame.blockByteCount
             state.end = position
             state.syncedThrough = position

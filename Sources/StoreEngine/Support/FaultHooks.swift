@@ -3,8 +3,13 @@ package import Mailbox
 /// The places where a test can make the engine fail, or stop dead as in a crash.
 package enum FaultPoint: String, Sendable, CaseIterable {
     case journalWrite
+    /// Behind a group's last byte, in front of its sync: no room here stands for a write that was
+    /// cut short anywhere.
+    case journalWriteEnd
     case journalSync
     case journalSegmentCreate
+    /// Behind a segment header's last byte, in front of its sync.
+    case journalHeaderEnd
     case journalTruncate
     case commitBeforeWrite
     case commitBeforePublish
