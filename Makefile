@@ -13,7 +13,7 @@ TRACE ?=
 STORE ?=
 # Tests that draw random operations run this many seeds under a sanitizer.
 SANITIZE_SEEDS ?= 40
-# `make bench-engine BENCH_FLAGS='--only append'`: see Benchmarks/.
+# `make bench-engine BENCH_FLAGS='--only append'`: see Benchmarks/. `make bench-daemon` takes it, too.
 BENCH_FLAGS ?=
 
 PACKAGES := liblmdb-dev zlib1g-dev pkg-config protobuf-compiler
@@ -51,6 +51,10 @@ deps: ## install the C libraries that the engine and its tool link (LMDB, zlib)
 .PHONY: deps-bench
 deps-bench: deps ## install what only the benchmarks link (RocksDB)
 	$(call install,$(BENCH_PACKAGES))
+
+.PHONY: deps-bench-daemon
+deps-bench-daemon: deps-bench ## install the daemon's peers (Redis, NATS, PostgreSQL); start none
+	@Benchmarks/daemon/install-peers .build-bench-daemon
 
 .PHONY: run
 run: deps ## replay a trace through the engine, fetch all, compact, verify, and show the figures
@@ -128,6 +132,15 @@ format: ## rewrite every Swift file in the house format
 bench-engine: deps-bench ## measure the engine against LMDB and RocksDB in one run
 	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
 	    engine-bench $(BENCH_FLAGS)
+
+.PHONY: bench-daemon
+bench-daemon: deps-bench-daemon ## measure the daemon against Redis, NATS and PostgreSQL in one run
+	$(SWIFT) build -c release --product mailboxd
+	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench \
+	    --product daemon-bench
+	Benchmarks/daemon/bench.py $(BENCH_FLAGS) \
+	    --mailboxd "$$($(SWIFT) build -c release --show-bin-path)/mailboxd" \
+	    --daemon-bench .build-bench/release/daemon-bench
 
 DOCUMENTED := Mailbox StoreEngine
 SYMBOLS := $(CURDIR)/.build-docs/symbols
