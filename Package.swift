@@ -109,6 +109,15 @@ let package = Package(
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
             ],
             swiftSettings: house),
+        // Drives a running daemon; no product of the package. Here, and not in the benchmarks'
+        // package, because it needs nothing more, and CI runs it for a moment without a second build.
+        .executableTarget(
+            name: "daemon-bench",
+            dependencies: [
+                "Mailbox", "StoreAPI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ] + grpc,
+            path: "Benchmarks/daemon-bench", swiftSettings: house),
         .executableTarget(
             name: "mailboxctl",
             dependencies: [

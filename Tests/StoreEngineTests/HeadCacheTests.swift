@@ -8,7 +8,7 @@ struct HeadCacheTests {
         try MailboxID(sender: "sender", receiver: "receiver\(number)")
     }
 
-    /// A store of `count` mailboxes with two messages each, all in the data file and none in memory.
+    /// A store of `count` mailboxes with two messages each: all in the data file, none in memory.
     private static func cold(_ count: Int, in scratch: Scratch) throws -> MailboxStore {
         let configuration = StoreConfiguration.tiny()
         let store = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)

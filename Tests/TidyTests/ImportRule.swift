@@ -22,6 +22,7 @@ enum ImportRule {
             "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
             "ServiceLifecycle", "ArgumentParser", "Configuration", "Hummingbird", "GRPCCore",
             "GRPCNIOTransportHTTP2", "Foundation", "NIOCore", "Yams",
+            "Dispatch",
         ],
         "mailboxctl": [
             "Mailbox", "StoreEngine", "StoreAPI", "GRPCCore", "GRPCNIOTransportHTTP2", "CZlib",
