@@ -66,7 +66,7 @@ extension Shard {
     private func compact(
         _ heads: [(prefix: [UInt8], head: Head)], _ policy: RetentionPolicy
     ) throws(StoreError) {
-        let writer = BaseWriter(base: base, retention: policy, now: configuration.clock.now())
+        let writer = BaseWriter(base: base, retention: policy, now: time.now())
         var candidates = heads.filter { $0.head.acknowledged > $0.head.floor }
         while !candidates.isEmpty {
             let step = candidates

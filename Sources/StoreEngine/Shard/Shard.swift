@@ -21,6 +21,7 @@ final class Shard: Sendable {
     let journal: any Journal
     let base: BaseStore
     let queue: SubmissionQueue
+    let time: RetentionTime
     /// The mailboxes in memory. Held for microseconds; never across a system call.
     let table = Mutex(MailboxTable())
     /// Who holds it commits groups: the commit thread, or a blocking caller that found it free.
@@ -65,6 +66,7 @@ final class Shard: Sendable {
         self.configuration = configuration
         self.journal = journal
         self.base = base
+        time = RetentionTime(configuration.clock)
         queue = SubmissionQueue(bytesMaximum: configuration.queueBytesMaximum)
         groupBytesMaximum = min(4 << 20, journal.payloadBytesMaximum)
     }
