@@ -36,6 +36,7 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
                 "the \(what) is \(bytes.count) bytes long; it must be 1 to 64 bytes of UTF-8")
         }
         self.init(trusted: bytes)!
+        if isPrintableASCII { return }
         guard let text = self.validatedText else {
             throw .invalidArgument("the \(what) is not valid UTF-8")
         }
@@ -53,6 +54,18 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
         try self.init(validating: bytes.span, what: what)
     }
 
+    /// True for names that need no closer look; most are such.
+    private var isPrintableASCII: Bool {
+        unsafe withUnsafeBytes { bytes in
+            var isOther = false
+            for index in 0..<bytes.count {
+                let byte = unsafe bytes[index]
+                if byte &- 0x20 > 0x5E { isOther = true }
+            }
+            return !isOther
+        }
+    }
+
     private var validatedText: String? {
         unsafe withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
     }
@@ -68,6 +81,13 @@ package struct InlineName: Hashable, Sendable, BitwiseCopyable {
         unsafe Swift.withUnsafeBytes(of: words) { buffer in
             unsafe body(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]))
         }
+    }
+
+    /// Copies the name's bytes to the memory's beginning. Precondition: it has room for them.
+    @unsafe
+    package func copy(to memory: UnsafeMutableRawBufferPointer) {
+        precondition(memory.count >= Int(count))
+        unsafe withUnsafeBytes { unsafe memory.copyMemory(from: $0) }
     }
 
     /// Appends the length byte and the bytes: the order-preserving form of keys on disk.

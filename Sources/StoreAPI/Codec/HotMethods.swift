@@ -1,10 +1,10 @@
 package import GRPCCore
 internal import GRPCProtobuf
 internal import Mailbox
-internal import SwiftProtobuf
 
 /// The two streams that carry most of the traffic, with codecs of their own: from the bytes of a
-/// frame straight to the vocabulary, without a generated object for every message.
+/// frame straight to the vocabulary, without a generated object for every message. The bytes are
+/// those of the contract.
 ///
 /// A server registers its handlers for them behind the generated registration, which they replace:
 ///
@@ -26,17 +26,13 @@ package enum HotMethods {
 package struct AppendFrameDeserializer: MessageDeserializer {
     package init() {}
 
+    /// - Throws: a status of `invalidArgument` when the bytes are no protobuf message.
     package func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> AppendFrame {
-        let wire = try ProtobufDeserializer<Wire.AppendStreamRequest>().deserialize(bytes)
-        var frame = AppendFrame(frame: wire.frame, appends: [])
-        for (index, append) in wire.appends.enumerated() {
-            do throws(StoreError) {
-                frame.appends.append(try Append(wire: append))
-            } catch {
-                frame.refusals.append(FrameRefusal(index: index, error: error))
-            }
+        do throws(StoreError) {
+            return try AppendFrameCodec.decode(array(bytes))
+        } catch {
+            throw GoogleRPCStatus(error)
         }
-        return frame
     }
 }
 
@@ -47,10 +43,7 @@ package struct AppendFrameSerializer: MessageSerializer {
     package func serialize<Bytes: GRPCContiguousBytes>(
         _ frame: OutgoingAppendFrame
     ) throws -> Bytes {
-        var wire = Wire.AppendStreamRequest()
-        wire.frame = frame.number
-        wire.appends = frame.stretches.flatMap { $0.map { Wire.Append($0) } }
-        return try ProtobufSerializer().serialize(wire)
+        written(AppendFrameCodec.byteCount(frame)) { AppendFrameCodec.write(frame, &$0) }
     }
 }
 
@@ -61,10 +54,10 @@ package struct AppendFrameAnswerSerializer: MessageSerializer {
     package func serialize<Bytes: GRPCContiguousBytes>(
         _ answer: AppendFrameAnswer
     ) throws -> Bytes {
-        var wire = Wire.AppendStreamResponse()
-        wire.frame = answer.frame
-        wire.outcomes = answer.outcomes.map { Wire.AppendOutcome($0) }
-        return try ProtobufSerializer().serialize(wire)
+        let prepared = try AppendAnswerCodec.Prepared(answer)
+        return written(AppendAnswerCodec.byteCount(prepared)) {
+            AppendAnswerCodec.write(prepared, &$0)
+        }
     }
 }
 
@@ -72,12 +65,11 @@ package struct AppendFrameAnswerSerializer: MessageSerializer {
 package struct AppendFrameAnswerDeserializer: MessageDeserializer {
     package init() {}
 
+    /// - Throws: `invalidArgument` when the bytes are no answer of the contract.
     package func deserialize<Bytes: GRPCContiguousBytes>(
         _ bytes: Bytes
     ) throws -> AppendFrameAnswer {
-        let wire = try ProtobufDeserializer<Wire.AppendStreamResponse>().deserialize(bytes)
-        return AppendFrameAnswer(
-            frame: wire.frame, outcomes: try wire.outcomes.map { try $0.decoded() })
+        try AppendAnswerCodec.decode(array(bytes))
     }
 }
 
@@ -85,17 +77,13 @@ package struct AppendFrameAnswerDeserializer: MessageDeserializer {
 package struct FetchFrameDeserializer: MessageDeserializer {
     package init() {}
 
+    /// - Throws: a status of `invalidArgument` when the bytes are no protobuf message.
     package func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> FetchFrame {
-        let wire = try ProtobufDeserializer<Wire.FetchStreamRequest>().deserialize(bytes)
-        var frame = FetchFrame(frame: wire.frame, fetches: [])
-        for (index, fetch) in wire.fetches.enumerated() {
-            do throws(StoreError) {
-                frame.fetches.append(try FetchCall(wire: fetch))
-            } catch {
-                frame.refusals.append(FrameRefusal(index: index, error: error))
-            }
+        do throws(StoreError) {
+            return try FetchFrameCodec.decode(array(bytes))
+        } catch {
+            throw GoogleRPCStatus(error)
         }
-        return frame
     }
 }
 
@@ -106,10 +94,7 @@ package struct FetchFrameSerializer: MessageSerializer {
     package func serialize<Bytes: GRPCContiguousBytes>(
         _ frame: OutgoingFetchFrame
     ) throws -> Bytes {
-        var wire = Wire.FetchStreamRequest()
-        wire.frame = frame.number
-        wire.fetches = frame.stretches.flatMap { $0.map { Wire.FetchRequest($0) } }
-        return try ProtobufSerializer().serialize(wire)
+        written(FetchFrameCodec.byteCount(frame)) { FetchFrameCodec.write(frame, &$0) }
     }
 }
 
@@ -120,11 +105,8 @@ package struct FetchFrameAnswerSerializer: MessageSerializer {
     package func serialize<Bytes: GRPCContiguousBytes>(
         _ answer: FetchFrameAnswer
     ) throws -> Bytes {
-        var wire = Wire.FetchStreamResponse()
-        wire.frame = answer.frame
-        wire.outcomes = answer.outcomes.map { Wire.FetchOutcome($0) }
-        wire.continues = answer.continues
-        return try ProtobufSerializer().serialize(wire)
+        let prepared = try FetchAnswerCodec.Prepared(answer)
+        return written(prepared.byteCount) { FetchAnswerCodec.write(prepared, &$0) }
     }
 }
 
@@ -132,11 +114,27 @@ package struct FetchFrameAnswerSerializer: MessageSerializer {
 package struct FetchFrameAnswerDeserializer: MessageDeserializer {
     package init() {}
 
+    /// - Throws: `invalidArgument` when the bytes are no answer of the contract.
     package func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> FetchFrameAnswer
     {
-        let wire = try ProtobufDeserializer<Wire.FetchStreamResponse>().deserialize(bytes)
-        return FetchFrameAnswer(
-            frame: wire.frame, outcomes: try wire.outcomes.map { try $0.decoded() },
-            continues: wire.continues)
+        try FetchAnswerCodec.decode(array(bytes))
     }
+}
+
+/// The bytes as an array of their own: bodies are handed out as its slices.
+private func array<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) -> [UInt8] {
+    bytes.withUnsafeBytes { [UInt8]($0) }
+}
+
+/// Bytes of the right size, written once.
+private func written<Bytes: GRPCContiguousBytes>(
+    _ count: Int, _ body: (inout WireWriter) -> Void
+) -> Bytes {
+    var bytes = Bytes(repeating: 0, count: count)
+    bytes.withUnsafeMutableBytes { memory in
+        var writer = WireWriter(memory)
+        body(&writer)
+        precondition(writer.isAtEnd)
+    }
+    return bytes
 }
