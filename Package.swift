@@ -147,8 +147,10 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "StoreSrvTests",
-            dependencies: ["StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting"]
-                + grpc,
+            dependencies: [
+                "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
+                metrics,
+            ] + grpc,
             swiftSettings: house),
         .testTarget(
             name: "MetricsTextTests",
@@ -158,7 +160,10 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "mailboxdTests",
-            dependencies: ["mailboxd", "StoreAPI", "Mailbox", "MailboxTesting"] + grpc,
+            dependencies: [
+                "mailboxd", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting",
+                logging,
+            ] + grpc,
             swiftSettings: house),
         .testTarget(name: "mailboxctlTests", dependencies: ["mailboxctl"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
