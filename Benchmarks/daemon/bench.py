@@ -77,18 +77,18 @@ class Bench:
             print(f"\n{peer.title} {peer.version()}: {peer.settings}")
             with peer.running(self.fresh(peer.name)):
                 self.finalists[peer.name] = self._survey(
-                    "append", peer.append_variants(), lambda way: self._append(peer, way, short=True)
+                    "append", peer, self._append, peer.append_variants()
                 )
                 if hasattr(peer, "fetch"):
                     peer.prepare_fetch()
                     self.finalists[peer.name + ".fetch"] = self._survey(
-                        "fetch", peer.fetch_variants(), lambda way: self._fetch(peer, way, short=True)
+                        "fetch", peer, self._fetch, peer.fetch_variants()
                     )
 
-    def _survey(self, verb, variants, measure):
+    def _survey(self, verb, peer, measure, variants):
         found = []
         for variant in variants:
-            found.append((measure(variant), variant))
+            found.append((measure(peer, variant, short=True), variant))
             print(f"  {verb:6}  {variant.label:44} {rate(found[-1][0]):>12} messages/s", flush=True)
         found.sort(key=lambda entry: entry[0], reverse=True)
         return [variant for _, variant in found[:FINALISTS]]
@@ -149,7 +149,8 @@ class Bench:
         return statistics.median(figures[name] / figures[peer] for figures in self.rounds)
 
     def report(self):
-        print(f"\nIn full, medians of {self.options.rounds} rounds of {self.options.seconds:g} s:")
+        length = f"{self.options.seconds:g} s"
+        print(f"\nIn full, runs of {length}, medians over rounds ({self.options.rounds}):")
         titles = {peer.name: peer.title for peer in self.peers}
         if self.daemon:
             print(f"  mailboxd store: {self.daemon.settings}")

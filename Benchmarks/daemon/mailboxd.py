@@ -9,7 +9,7 @@ import time
 from processes import BenchError, Server, run
 
 # What the daemon says once it takes calls.
-READY = re.compile(r"127\.0\.0\.1:(\d+)")
+READY = re.compile(r"^ready grpc=(\S+)", re.MULTILINE)
 
 CLIENTS = 1000
 
@@ -31,21 +31,21 @@ class Mailboxd:
         folder.mkdir()
         arguments = [
             *(self.daemon, "store", "--directory", folder / "store"),
-            *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
+            *("--listen-port", "0", "--metrics-port", "0"),
         ]
         with Server("mailboxd", arguments, folder / "log") as self.server:
-            self.address = f"127.0.0.1:{self._port()}"
+            self.address = self._ready_address()
             yield self.server
 
-    def _port(self):
+    def _ready_address(self):
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             self.server.check()
             found = READY.search(self.server.log.read_text(errors="replace"))
             if found:
-                return int(found[1])
+                return found[1]
             time.sleep(0.02)
-        raise BenchError(f"mailboxd does not say its port; it said:\n{self.server.tail()}")
+        raise BenchError(f"mailboxd does not get ready; it said:\n{self.server.tail()}")
 
     def measure(self, section, seconds):
         """What the load generator measured: values by name."""

@@ -123,10 +123,11 @@ def scratch(parent):
     """A new folder below `parent`, removed afterwards. Refuses one in memory, where a sync costs
     nothing."""
     parent = pathlib.Path(parent).resolve()
-    parent.mkdir(parents=True, exist_ok=True)
-    kind = run(["stat", "-f", "-c", "%T", parent]).strip()
+    there = next(folder for folder in [parent, *parent.parents] if folder.exists())
+    kind = run(["stat", "-f", "-c", "%T", there]).strip()
     if kind in IN_MEMORY:
         raise BenchError(f"{parent} is in memory ({kind}): say --directory with one on a disk")
+    parent.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-daemon-", dir=parent))
     # Servers that run as another user have a folder of their own in it.
     folder.chmod(0o755)

@@ -14,7 +14,7 @@ CLIENTS = 50
 class Redis:
     name = "redis"
     title = "Redis Streams"
-    settings = "appendonly yes, appendfsync always, save \"\", no AOF rewrite; redis-benchmark -c 50"
+    settings = 'appendonly yes, appendfsync always, save "", no AOF rewrite; redis-benchmark -c 50'
 
     def __init__(self, smoke):
         self.depths = DEPTHS[1::3] if smoke else DEPTHS
