@@ -53,7 +53,7 @@ deps-bench: deps ## install what only the benchmarks link (RocksDB)
 	$(call install,$(BENCH_PACKAGES))
 
 .PHONY: deps-bench-daemon
-deps-bench-daemon: deps-bench ## install the daemon's peers (Redis, NATS, PostgreSQL); start none
+deps-bench-daemon: deps ## install the daemon's peers (Redis, NATS, PostgreSQL); start none
 	@Benchmarks/daemon/install-peers .build-bench-daemon
 
 .PHONY: run
@@ -63,7 +63,7 @@ run: deps ## replay a trace through the engine, fetch all, compact, verify, and 
 	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
 
 .PHONY: test
-test: deps test-embedding test-benchmarks ## build everything and run every test
+test: deps test-embedding test-benchmarks test-interop ## build everything and run every test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
@@ -75,6 +75,30 @@ test-embedding: deps ## build and run the embedding example; prove that it compi
 test-benchmarks: deps-bench ## run the benchmarks for a moment, so that they never rot
 	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
 	    engine-bench --smoke
+
+INTEROP := .build/interop
+# The generated code's outermost package has the name of a module of Python's own: as a package with
+# an `__init__.py`, in a folder that is looked at first, it wins.
+.PHONY: test-interop
+test-interop: deps ## generate a Python client, and run it against the daemon
+	$(call install,python3-venv)
+	@mkdir -p $(INTEROP)/generated
+	@[[ -x $(INTEROP)/venv/bin/python ]] || python3 -m venv $(INTEROP)/venv
+	@cmp -s Tests/interop/requirements.txt $(INTEROP)/requirements.txt || { \
+	    $(INTEROP)/venv/bin/pip --quiet --disable-pip-version-check install \
+	        -r Tests/interop/requirements.txt; \
+	    cp Tests/interop/requirements.txt $(INTEROP)/requirements.txt; }
+	@$(INTEROP)/venv/bin/python -m grpc_tools.protoc --proto_path=proto \
+	    --python_out=$(INTEROP)/generated --grpc_python_out=$(INTEROP)/generated \
+	    $(filter mailbox/%,$(PROTO_FILES))
+	@: > $(INTEROP)/generated/mailbox/__init__.py
+	$(SWIFT) build --product mailboxd
+	$(SWIFT) build --product mailboxctl
+	@bin=$$($(SWIFT) build --show-bin-path); \
+	PYTHONPATH=$(INTEROP)/generated PYTHONDONTWRITEBYTECODE=1 \
+	    MAILBOXD=$$bin/mailboxd MAILBOXCTL=$$bin/mailboxctl \
+	    $(INTEROP)/venv/bin/python -m pytest -c Tests/interop/pytest.ini --rootdir Tests/interop \
+	    Tests/interop
 
 SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
 TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
