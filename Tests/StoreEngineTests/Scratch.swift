@@ -60,7 +60,7 @@ extension StoreConfiguration {
         model.batchMessagesMaximum = batchMessagesMaximum
         model.pageMessagesMaximum = pageMessagesMaximum
         model.pageBytesMaximum = pageBytesMaximum
-        model.retention = retention
+        model.retention = retention ?? .unacknowledged
         model.durability = durability
         return model
     }

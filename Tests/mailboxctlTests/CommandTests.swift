@@ -161,6 +161,21 @@ import Testing
         }
     }
 
+    @Test func compactWithoutAPolicyKeepsToTheStores() async throws {
+        try await withDirectory { directory in
+            let store = directory + "/store"
+            for number in 1...5 { _ = await tool("append", store, "a", "b", "body \(number)") }
+            let epoch = try #require(
+                try await tool("head", store, "a", "b", "--json").object["epoch"] as? String)
+            _ = await tool("ack", store, "a", "b", "5", "--epoch", epoch)
+            // The tool made the store: it keeps everything.
+            let kept = await tool("compact", store, "--json")
+            try #expect(number(kept.object["messagesRemoved"]) == 0)
+            let named = await tool("compact", store, "--keep-unacknowledged", "--json")
+            try #expect(number(named.object["messagesRemoved"]) == 5)
+        }
+    }
+
     @Test func compactKeepsTheNewest() async throws {
         try await withDirectory { directory in
             let store = directory + "/store"

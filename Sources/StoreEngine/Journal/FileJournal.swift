@@ -119,8 +119,8 @@ final class FileJournal: Journal {
         try sync(place.file)
     }
 
-    /// Syncs a file; whatever keeps it from that, even a lack of room, ends the log. The kernel may
-    /// have dropped what it could not write, and a later sync that succeeds proves nothing.
+    /// Syncs a file; whatever keeps it from that, even a lack of room, ends the log. What the
+    /// kernel could not write it may have dropped, and a later sync that succeeds proves nothing.
     private func sync(_ file: File) throws(StoreError) {
         do throws(StoreError) {
             try settings.faults?.reach(.journalSync)

@@ -294,7 +294,7 @@ extension Shard {
         _ snapshots: [MailboxSnapshot], completing position: JournalPosition?
     ) throws(StoreError) -> [MailboxOutcome] {
         let writer = BaseWriter(
-            base: base, retention: configuration.retention, now: time.now())
+            base: base, retention: retention, now: time.now())
         return try writingBase(
             before: position == nil
                 ? [.checkpointBeforeCommit] : [.checkpointBeforeCommit, .checkpointBeforePosition],

@@ -18,6 +18,8 @@ final class Shard: Sendable {
     let ordinal: Int
     let directory: String
     let configuration: StoreConfiguration
+    /// The store's own policy.
+    let retention: RetentionPolicy
     let journal: any Journal
     let base: BaseStore
     let queue: SubmissionQueue
@@ -64,6 +66,7 @@ final class Shard: Sendable {
         self.ordinal = ordinal
         self.directory = directory
         self.configuration = configuration
+        retention = configuration.retention ?? .unacknowledged
         self.journal = journal
         self.base = base
         time = RetentionTime(configuration.clock)

@@ -56,7 +56,7 @@ public struct BlockingMailboxStore: Sendable {
         _ policy: RetentionPolicy? = nil
     ) throws(StoreError) -> CompactionReport {
         try store.whileOpen { () throws(StoreError) in
-            let policy = policy ?? store.configuration.retention
+            let policy = policy ?? store.retention
             try policy.check()
             var total = CompactionReport()
             for shard in store.shards {

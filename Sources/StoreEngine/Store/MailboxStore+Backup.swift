@@ -78,6 +78,7 @@ extension MailboxStore {
         manifest.kind = .store
         manifest.epoch = .mint()
         manifest.identity = .random(in: .min ... .max)
+        manifest.retention = configuration.retention ?? manifest.retention
         for ordinal in 0..<manifest.shardCount {
             try restoreShard(ordinal, from: backup, to: path, configuration, manifest)
         }

@@ -9,7 +9,7 @@ extension MailboxStore {
         _ policy: RetentionPolicy?
     ) async throws(StoreError) -> CompactionReport {
         try whileOpen { () throws(StoreError) in }
-        let policy = policy ?? configuration.retention
+        let policy = policy ?? retention
         try policy.check()
         var total = CompactionReport()
         for shard in shards {

@@ -24,6 +24,9 @@ public final class MailboxStore: MailboxStorage {
     public let configuration: StoreConfiguration
     /// The identity of the store's history.
     public let epoch: Epoch
+    /// What compaction and checkpoints may remove when no other policy is named: the
+    /// configuration's policy, else the one that the store remembers.
+    public var retention: RetentionPolicy { manifest.retention }
     let shards: [Shard]
     let manifest: Manifest
     private let lock: Mutex<File?>
@@ -137,7 +140,8 @@ public final class MailboxStore: MailboxStorage {
         }
         let manifest = Manifest(
             kind: .store, epoch: .mint(), identity: .random(in: .min ... .max),
-            shardCount: configuration.shardCount)
+            shardCount: configuration.shardCount,
+            retention: configuration.retention ?? .unacknowledged)
         let shards = try openShards(path, configuration, manifest, create: true)
         do throws(StoreError) {
             try Directory.sync(path)
@@ -156,10 +160,16 @@ public final class MailboxStore: MailboxStorage {
     private static func openExisting(
         _ path: String, _ configuration: StoreConfiguration, _ lock: File
     ) throws(StoreError) -> MailboxStore {
-        let manifest = try Manifest.read(from: path)
+        var manifest = try Manifest.read(from: path)
         guard manifest.kind == .store else {
             throw .invalidArgument(
                 "\(path) is a backup; restore it to another directory, and open that")
+        }
+        if let retention = configuration.retention, retention != manifest.retention {
+            // Before the first checkpoint under it: whoever opens the store next must know.
+            manifest.retention = retention
+            try configuration.faults?.reach(.manifestWrite)
+            try manifest.write(to: path)
         }
         let shards = try openShards(path, configuration, manifest, create: false)
         return MailboxStore(
@@ -171,6 +181,8 @@ public final class MailboxStore: MailboxStorage {
         _ path: String, _ configuration: StoreConfiguration, _ manifest: Manifest, create: Bool
     ) throws(StoreError) -> [Shard] {
         var shards: [Shard] = []
+        var configuration = configuration
+        configuration.retention = manifest.retention
         do throws(StoreError) {
             for ordinal in 0..<manifest.shardCount {
                 shards.append(

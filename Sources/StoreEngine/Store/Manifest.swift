@@ -5,7 +5,10 @@ internal import Mailbox
 /// read.
 struct Manifest {
     static let fileName = "STORE"
-    static let formatVersion = 1
+    static let formatVersion = 2
+    /// Stores of version 1 remember no policy: they are opened, and written as version 2 when one
+    /// is named.
+    private static let versionsRead = 1...2
     private static let firstLine = "mailbox-store"
 
     /// What the directory holds.
@@ -21,6 +24,8 @@ struct Manifest {
     /// The store's secret: goes into the journal's checksums.
     var identity: UInt64
     var shardCount: Int
+    /// What compaction and checkpoints may remove when no other policy is named.
+    var retention: RetentionPolicy
 
     private var text: String {
         """
@@ -29,6 +34,7 @@ struct Manifest {
         epoch \(epoch)
         identity \(hexadecimal(identity))
         shards \(shardCount)
+        retention \(retention.manifestText)
 
         """
     }
@@ -61,9 +67,9 @@ struct Manifest {
         guard let first = lines.first, first.count == 2, first[0] == firstLine else {
             throw .corrupted("\(path) is no store's manifest; restore the store from a backup")
         }
-        guard let version = Int(first[1]), version == formatVersion else {
+        guard let version = Int(first[1]), versionsRead.contains(version) else {
             throw .corrupted(
-                "\(path) has format \(first[1]); this program reads \(formatVersion): use the "
+                "\(path) has format \(first[1]); this program reads 1 to \(formatVersion): use the "
                     + "program that "
                     + "wrote it, or a newer one")
         }
@@ -74,13 +80,45 @@ struct Manifest {
         func value(_ name: String) -> String? {
             lines.first { $0.count == 2 && $0[0] == name }?[1]
         }
+        let remembered = lines.first { $0.first == "retention" }
+            .flatMap { RetentionPolicy(manifestWords: $0.dropFirst()) }
         guard let kind = value("kind").flatMap(Kind.init(rawValue:)),
             let epoch = value("epoch").flatMap({ UInt64($0, radix: 16) }).flatMap(
                 Epoch.init(rawValue:)),
             let identity = value("identity").flatMap({ UInt64($0, radix: 16) }),
-            let shardCount = value("shards").flatMap({ Int($0) }), (1...64).contains(shardCount)
+            let shardCount = value("shards").flatMap({ Int($0) }), (1...64).contains(shardCount),
+            let retention = version == 1 ? .unacknowledged : remembered
         else { throw .corrupted("\(path) lacks a value; restore the store from a backup") }
-        return Manifest(kind: kind, epoch: epoch, identity: identity, shardCount: shardCount)
+        return Manifest(
+            kind: kind, epoch: epoch, identity: identity, shardCount: shardCount,
+            retention: retention)
+    }
+}
+
+extension RetentionPolicy {
+    /// How the manifest says it.
+    fileprivate var manifestText: String {
+        switch self {
+        case .unacknowledged: "unacknowledged"
+        case .acknowledged(let milliseconds): "acknowledged \(milliseconds)"
+        case .newest(let count): "newest \(count)"
+        }
+    }
+
+    /// - Returns: nil for what no manifest says.
+    fileprivate init?(manifestWords words: ArraySlice<String>) {
+        switch (words.first, words.count) {
+        case ("unacknowledged", 1): self = .unacknowledged
+        case ("acknowledged", 2):
+            guard let milliseconds = words.last.flatMap({ Int64($0) }), milliseconds >= 0 else {
+                return nil
+            }
+            self = .acknowledged(forMilliseconds: milliseconds)
+        case ("newest", 2):
+            guard let count = words.last.flatMap({ UInt32($0) }) else { return nil }
+            self = .newest(count)
+        default: return nil
+        }
     }
 }
 

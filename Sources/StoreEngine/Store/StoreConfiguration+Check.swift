@@ -31,7 +31,7 @@ extension StoreConfiguration {
                     + "journal segment of "
                     + "\(journalSegmentBytes) bytes; make the segments larger")
         }
-        try retention.check()
+        try retention?.check()
     }
 
     /// The largest payload of a group: a segment without its header block and the frame's header.

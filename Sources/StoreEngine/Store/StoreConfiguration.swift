@@ -27,8 +27,9 @@ public struct StoreConfiguration: Sendable {
     /// With `.interval`: the longest time between syncs, 1 … 60 000 ms.
     public var syncIntervalMilliseconds: Int = 100
 
-    /// What compaction and checkpoints may remove when no other policy is named.
-    public var retention: RetentionPolicy = .unacknowledged
+    /// What compaction and checkpoints may remove when no other policy is named. nil takes what the
+    /// store remembers: the last policy that it was created or opened with, else `.unacknowledged`.
+    public var retention: RetentionPolicy?
 
     /// The largest body, 1 byte … 16 MiB.
     public var messageBytesMaximum: Int = 256 << 10

@@ -8,9 +8,9 @@ struct CompactCommand: ConsoleCommand {
         commandName: "compact",
         abstract: "Removes confirmed messages that no policy keeps.",
         discussion: """
-            No policy removes a message that is not confirmed, and no other command of this tool \
-            removes any. Sequences, watermarks and devices' numbers survive the removal of every \
-            message. Durations: 30d, 12h, 45min, 90s, 500ms.
+            No policy removes a message that is not confirmed. Without one, the store's own policy \
+            counts, which every command applies to what it changes. Sequences, watermarks and \
+            devices' numbers survive the removal of every message. Durations: 30d, 12h, 45min, 90s, 500ms.
 
             EXAMPLES
               mailboxctl compact mail --keep-unacknowledged
@@ -20,7 +20,7 @@ struct CompactCommand: ConsoleCommand {
 
     @OptionGroup var location: StoreLocation
 
-    @Flag(help: "Keep nothing that is confirmed. The default: store and forward.")
+    @Flag(help: "Keep nothing that is confirmed: store and forward.")
     var keepUnacknowledged = false
 
     @Option(parsing: .unconditional, help: "Keep this many newest messages of each mailbox.")
@@ -48,7 +48,7 @@ struct CompactCommand: ConsoleCommand {
 
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
-            try await store.compact(policies.first ?? .unacknowledged)
+            try await store.compact(policies.first)
         }
         if output.json {
             return try console.write(.object(report.jsonMembers))

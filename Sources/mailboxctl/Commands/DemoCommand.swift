@@ -70,7 +70,7 @@ struct DemoCommand: ConsoleCommand {
 
     private func demonstrate(at path: String, _ console: Console) async throws -> Report {
         let clock = TraceClock()
-        var configuration = StoreConfiguration.tool
+        var configuration = StoreConfiguration.created
         configuration.mode = .create
         configuration.clock = clock
         return try await StoreLocation.withStore(at: path, configuration) { store in

@@ -15,7 +15,7 @@ struct StoreLocation: ParsableArguments {
         _ body: (MailboxStore) async throws -> Result
     ) async throws -> Result {
         try Self.checkExisting(store)
-        var configuration = StoreConfiguration.tool
+        var configuration = StoreConfiguration()
         configuration.mode = .open
         return try await Self.withStore(at: store, configuration, body)
     }
@@ -75,6 +75,11 @@ struct StoreLocation: ParsableArguments {
         }
     }
 
+    /// Whether a store is there already.
+    static func hasStore(_ path: String) -> Bool {
+        access(path + "/STORE", F_OK) == 0
+    }
+
     private static func isEmpty(_ path: String) -> Bool {
         guard let directory = opendir(path) else { return false }
         defer { closedir(directory) }
@@ -98,9 +103,9 @@ struct StoreLocation: ParsableArguments {
 }
 
 extension StoreConfiguration {
-    /// What the tool opens stores with: it removes nothing but by `compact`, whatever policy the
-    /// service on this store has.
-    static var tool: StoreConfiguration {
+    /// What the tool creates stores with: they keep every message until `compact` names a policy.
+    /// A store that is there keeps to the policy that it remembers.
+    static var created: StoreConfiguration {
         var configuration = StoreConfiguration()
         configuration.retention = .newest(.max)
         return configuration
@@ -131,7 +136,8 @@ struct CreationOptions: ParsableArguments {
         _ body: (MailboxStore) async throws -> Result
     ) async throws -> Result {
         try StoreLocation.checkCreatable(path)
-        var configuration = StoreConfiguration.tool
+        var configuration =
+            StoreLocation.hasStore(path) ? StoreConfiguration() : .created
         configuration.shardCount = shards
         configuration.durability = durability
         configuration.clock = clock
