@@ -2,11 +2,14 @@ public import Mailbox
 internal import SwiftProtobuf
 
 extension StoreClient {
-    /// The identity of the store's history, as the server behind the connection tells it.
+    /// The identity of the store's history, asked for anew: a server that was just replaced by one
+    /// with a restored store tells the new one. Every fetch tells it, too.
     ///
     /// - Throws: `unavailable`, `closed`.
     public var epoch: Epoch {
-        get async throws(StoreError) { try await info().epoch }
+        get async throws(StoreError) {
+            try await call { options in try await self.askStoreInfo(options).epoch }
+        }
     }
 
     public func sendState(
