@@ -29,7 +29,8 @@ class Daemon:
             *(program, "store", "--directory", self.directory),
             *("--listen-port", "0", "--metrics-port", "0", *arguments),
         ]
-        self.log = tempfile.TemporaryFile()
+        # Appending, so that reading it in between does not move where the daemon writes.
+        self.log = tempfile.TemporaryFile("a+b")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log)
         self.address, self.metrics = self._wait_until_ready()
 

@@ -163,7 +163,7 @@ def test_a_request_above_the_limit_of_the_wire(client, times):
     assert client.append().sequence == 1
 
 
-def test_no_refusal_tells_a_body(client):
+def test_no_refusal_and_no_log_tells_a_body(client, daemon):
     secret = b"canary-4711"
     client.append(b"first", number=1)
     for number in [1, 9]:
@@ -171,6 +171,10 @@ def test_no_refusal_tells_a_body(client):
             client.append(secret, number=number)
         told = repr([caught.value.details(), caught.value.trailing_metadata()])
         assert secret.decode() not in told
+    client.append(secret, number=2)
+    with pytest.raises(grpc.RpcError):
+        raw_call(client, "Append", b"\xff" + secret)
+    assert secret.decode() not in daemon.said()
 
 
 @pytest.mark.parametrize(

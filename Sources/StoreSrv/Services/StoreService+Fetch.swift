@@ -10,7 +10,7 @@ extension StoreService {
         let call = try FetchCall(wire: request)
         let store = core.store
         // Encoded on the pool's thread, too: a page is up to some megabytes.
-        let (response, count, bytes) = try await core.reads.run { () throws(StoreError) in
+        let (response, count, bytes) = try await reading(call.mailbox) { () throws(StoreError) in
             let result = try store.fetch(call.mailbox, cursor: call.cursor, limit: call.limit)
             return (Wire.FetchResponse(result), result.messages.count, result.messages.bodyBytes)
         }

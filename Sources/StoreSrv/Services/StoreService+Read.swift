@@ -4,6 +4,17 @@ internal import StoreEngine
 internal import SwiftProtobuf
 
 extension StoreService {
+    /// Runs what reads one mailbox where it may wait for the disk; a refusal names the mailbox.
+    func reading<Value: Sendable>(
+        _ mailbox: MailboxID, _ body: @escaping @Sendable () throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        do throws(StoreError) {
+            return try await core.reads.run(body)
+        } catch {
+            throw error.about(mailbox)
+        }
+    }
+
     @Sendable
     func read(_ request: Wire.ReadRequest) async throws -> Wire.ReadResponse {
         let started = ContinuousClock.now
@@ -11,7 +22,7 @@ extension StoreService {
         let limit = PageLimit(wire: request.hasLimit ? request.limit : nil)
         let through = request.hasThrough ? request.through : nil
         let store = core.store
-        let (response, count, bytes) = try await core.reads.run { () throws(StoreError) in
+        let (response, count, bytes) = try await reading(mailbox) { () throws(StoreError) in
             let result = try store.read(
                 mailbox, after: request.after, through: through, limit: limit)
             return (Wire.ReadResponse(result), result.messages.count, result.messages.bodyBytes)
@@ -27,7 +38,7 @@ extension StoreService {
         let mailbox = try MailboxID(wire: request.hasMailbox ? request.mailbox : nil)
         let cursor = try Cursor(wire: request.hasCursor ? request.cursor : nil)
         let store = core.store
-        let head = try await core.reads.run { () throws(StoreError) in
+        let head = try await reading(mailbox) { () throws(StoreError) in
             try store.acknowledge(mailbox, through: cursor)
         }
         return .with {
@@ -42,7 +53,7 @@ extension StoreService {
     ) async throws -> Wire.StoreService.Method.GetHead.Output {
         let mailbox = try MailboxID(wire: request.hasMailbox ? request.mailbox : nil)
         let store = core.store
-        let head = try await core.reads.run { () throws(StoreError) in try store.head(mailbox) }
+        let head = try await reading(mailbox) { () throws(StoreError) in try store.head(mailbox) }
         return .with {
             $0.head = Wire.Head(head)
             $0.epoch = store.epoch.rawValue
@@ -56,7 +67,7 @@ extension StoreService {
         let mailbox = try MailboxID(wire: request.hasMailbox ? request.mailbox : nil)
         let device = try DeviceID(wire: request.device)
         let store = core.store
-        let last = try await core.reads.run { () throws(StoreError) in
+        let last = try await reading(mailbox) { () throws(StoreError) in
             try store.sendState(mailbox, device: device)
         }
         return .with { $0.lastClientSequence = last }
