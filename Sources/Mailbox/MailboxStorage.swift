@@ -60,7 +60,10 @@ public protocol MailboxStorage: Sendable {
     /// Mailboxes without a cursor answer from their acknowledged watermark on. The limit holds for
     /// the whole answer.
     ///
-    /// - Parameter cursors: what the receiver holds of each sender that it knows; at most 10 000.
+    /// - Parameters:
+    ///   - receiver: whose mailboxes.
+    ///   - cursors: what the receiver holds of each sender that it knows; at most 10 000.
+    ///   - limit: how much the whole answer may hold.
     /// - Throws: `epochChanged`, `cursorAhead` naming the mailbox; then nothing at all was
     ///   acknowledged.
     func sync(

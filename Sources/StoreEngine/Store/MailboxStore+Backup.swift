@@ -50,6 +50,8 @@ extension MailboxStore {
     /// - Parameters:
     ///   - backup: what `backup(to:)` made; it is only read.
     ///   - path: a directory that is missing or empty.
+    ///   - configuration: the new journal's segment size, the data file's map, and the policy that
+    ///     the new store remembers; nil takes the backup's.
     /// - Returns: the new store's epoch.
     /// - Throws: `invalidArgument`, `corrupted`, `storageFull`, `failed`.
     @discardableResult

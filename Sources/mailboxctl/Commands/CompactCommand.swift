@@ -8,9 +8,10 @@ struct CompactCommand: ConsoleCommand {
         commandName: "compact",
         abstract: "Removes confirmed messages that no policy keeps.",
         discussion: """
-            No policy removes a message that is not confirmed. Without one, the store's own policy \
-            counts, which every command applies to what it changes. Sequences, watermarks and \
-            devices' numbers survive the removal of every message. Durations: 30d, 12h, 45min, 90s, 500ms.
+            No policy removes a message that is not confirmed. Without one, the store's own \
+            policy counts, which every command applies to what it changes. Sequences, \
+            watermarks and devices' numbers survive the removal of every message. Durations: \
+            30d, 12h, 45min, 90s, 500ms.
 
             EXAMPLES
               mailboxctl compact mail --keep-unacknowledged
