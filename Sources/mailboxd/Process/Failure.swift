@@ -48,10 +48,10 @@ extension Failure {
         if let cause { message += " (\(cause))" }
         let status: ExitStatus =
             switch error.code {
+            case _ where cause.map(Self.saysNoPermission) == true: .noPermission
             case .invalidArgument: .usage
             case .locked: .locked
             case .corrupted: .data
-            case _ where cause.map(Self.saysNoPermission) == true: .noPermission
             default: .inputOutput
             }
         self.init(code: error.code.description, message: message, status: status)

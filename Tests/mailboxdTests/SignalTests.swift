@@ -1,0 +1,98 @@
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Mailbox
+import StoreAPI
+import StoreEngine
+import SwiftProtobuf
+import Synchronization
+import Testing
+
+@Suite("The daemon and signals")
+struct SignalTests {
+    @Test("SIGTERM and SIGINT under load: ends with 0, and what was answered is there",
+        arguments: [SIGTERM, SIGINT])
+    func underLoad(signal: Int32) async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(directory.file("store"))
+        try #require(daemon.isReady)
+        var configuration = daemon.target
+        configuration.connectTimeout = .milliseconds(200)
+        configuration.callTimeout = .milliseconds(500)
+        let mailbox = try MailboxID(sender: "a", receiver: "b")
+        let answered = try await withStoreClient(configuration) { client in
+            var answered: SequenceNumber = 0
+            var hasFailed = false
+            while !hasFailed {
+                do throws(StoreError) {
+                    let results = try await client.append(
+                        batch: (0..<50).map { Append(mailbox, text: "\($0)") })
+                    for case .success(let result) in results {
+                        answered = max(answered, result.sequence ?? 0)
+                    }
+                    for case .failure in results { hasFailed = true }
+                } catch {
+                    hasFailed = true
+                }
+                if answered == 1_000 { daemon.signal(signal) }
+            }
+            return answered
+        }
+        let end = try await daemon.end()
+        #expect(end.status == 0, "\(end.notes)")
+        #expect(!end.wasKilled)
+        #expect(answered >= 1_000)
+        let store = try MailboxStore.open(at: directory.file("store"))
+        #expect(try store.head(mailbox).max >= answered)
+        // Closed well: nothing had to be brought back.
+        #expect(try store.statistics().recoveredRecords == 0)
+        try store.close()
+    }
+
+    @Test("A second signal ends a daemon that still waits for a client, at once",
+        arguments: [SIGTERM, SIGINT])
+    func second(signal: Int32) async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(
+            directory.file("store"), ["--drain-seconds", "600"])
+        try #require(daemon.isReady)
+        let client = GRPCClient(
+            transport: try .http2NIOPosix(
+                target: .ipv4(address: "127.0.0.1", port: daemon.port),
+                transportSecurity: .plaintext))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try? await client.runConnections() }
+            let calls = Wire.StoreService.Client(wrapping: client)
+            let (began, beginning) = AsyncStream.makeStream(of: Void.self)
+            let (held, holding) = AsyncStream.makeStream(of: Void.self)
+            group.addTask {
+                // Sends without end, and reads nothing but the first answer.
+                try? await calls.appendStream { writer in
+                    let frame = Wire.AppendStreamRequest.with {
+                        $0.appends = (0..<2_000).map { _ in
+                            .with {
+                                $0.sender = "a"
+                                $0.receiver = "b"
+                            }
+                        }
+                    }
+                    for _ in 0..<500 { try await writer.write(frame) }
+                } onResponse: { response in
+                    var answers = response.messages.makeAsyncIterator()
+                    _ = try await answers.next()
+                    beginning.finish()
+                    for await _ in held {}
+                }
+            }
+            for await _ in began {}
+            daemon.signal(signal)
+            while try await daemon.page("readyz").status != 503 {}
+            daemon.signal(signal)
+            let end = try await daemon.end()
+            #expect(end.status == 128 + signal)
+            #expect(!end.wasKilled)
+            holding.finish()
+            group.cancelAll()
+        }
+    }
+}
