@@ -63,7 +63,7 @@ run: deps ## replay a trace through the engine, fetch all, compact, verify, and 
 	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
 
 .PHONY: test
-test: deps test-embedding test-benchmarks test-interop ## build everything and run every test
+test: deps test-embedding test-benchmarks test-proto test-interop test-bench-daemon ## build everything and run every test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
@@ -160,11 +160,18 @@ bench-engine: deps-bench ## measure the engine against LMDB and RocksDB in one r
 .PHONY: bench-daemon
 bench-daemon: deps-bench-daemon ## measure the daemon against Redis, NATS and PostgreSQL in one run
 	$(SWIFT) build -c release --product mailboxd
-	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench \
-	    --product daemon-bench
-	Benchmarks/daemon/bench.py $(BENCH_FLAGS) \
-	    --mailboxd "$$($(SWIFT) build -c release --show-bin-path)/mailboxd" \
-	    --daemon-bench .build-bench/release/daemon-bench
+	$(SWIFT) build -c release --product daemon-bench
+	@bin=$$($(SWIFT) build -c release --show-bin-path); \
+	Benchmarks/daemon/bench.py $(BENCH_FLAGS) --mailboxd $$bin/mailboxd \
+	    --daemon-bench $$bin/daemon-bench
+
+.PHONY: test-bench-daemon
+test-bench-daemon: deps ## run the daemon's benchmark for a moment, without its peers
+	$(SWIFT) build --product mailboxd
+	$(SWIFT) build --product daemon-bench
+	@bin=$$($(SWIFT) build --show-bin-path); \
+	Benchmarks/daemon/bench.py --smoke --only mailboxd --mailboxd $$bin/mailboxd \
+	    --daemon-bench $$bin/daemon-bench
 
 DOCUMENTED := Mailbox StoreEngine
 SYMBOLS := $(CURDIR)/.build-docs/symbols

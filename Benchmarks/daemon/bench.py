@@ -199,7 +199,7 @@ def parse_options():
     )
     parser.add_argument("--build", default=ROOT / ".build-bench-daemon", type=pathlib.Path)
     parser.add_argument("--mailboxd", default=ROOT / ".build/release/mailboxd")
-    parser.add_argument("--daemon-bench", default=ROOT / ".build-bench/release/daemon-bench")
+    parser.add_argument("--daemon-bench", default=ROOT / ".build/release/daemon-bench")
     options = parser.parse_args()
     if options.smoke:
         options.seconds, options.rounds = min(options.seconds, 1), 1
