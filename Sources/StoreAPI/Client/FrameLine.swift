@@ -11,7 +11,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
 
     /// Who waits for a change.
     private enum Role: Sendable {
-        case writer, keeper
+        case writer, keeper, closer
     }
 
     private struct State {
@@ -23,17 +23,31 @@ final class FrameLine<Item: FrameItem>: Sendable {
         var writer: Waiter?
         /// Waits for something that needs a connection, or for the end.
         var keeper: Waiter?
+        /// Waits for the end.
+        var closer: Waiter?
         /// True when no more calls are taken.
         var isClosed = false
         /// What kept the last connection from answering.
         var cause: StoreError?
 
-        var wakesWriter: Bool {
-            pipeline.canSend || pipeline.mustReconnect || wakesKeeper && pipeline.isEmpty
-        }
+        var wakesWriter: Bool { pipeline.canSend || pipeline.mustReconnect || isOver }
+        /// True when nothing waits, and nothing ever will.
+        var isOver: Bool { isClosed && pipeline.isEmpty }
         subscript(role: Role) -> Waiter? {
-            get { role == .writer ? writer : keeper }
-            set { if role == .writer { writer = newValue } else { keeper = newValue } }
+            get {
+                switch role {
+                case .writer: writer
+                case .keeper: keeper
+                case .closer: closer
+                }
+            }
+            set {
+                switch role {
+                case .writer: writer = newValue
+                case .keeper: keeper = newValue
+                case .closer: closer = newValue
+                }
+            }
         }
         var wakesKeeper: Bool { isClosed || !pipeline.isEmpty }
     }
@@ -52,7 +66,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
     /// Changes the state, then resumes whoever waited for what came of it.
     private func change<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
         var answered: [(Caller, Outcomes)] = []
-        var woken: (Waiter?, Waiter?) = (nil, nil)
+        var woken: (Waiter?, Waiter?, Waiter?) = (nil, nil, nil)
         let value = state.withLock { state in
             let value = body(&state)
             for completion in state.pipeline.takeCompletions() {
@@ -64,11 +78,13 @@ final class FrameLine<Item: FrameItem>: Sendable {
             }
             if state.writer != nil, state.wakesWriter { swap(&woken.0, &state.writer) }
             if state.keeper != nil, state.wakesKeeper { swap(&woken.1, &state.keeper) }
+            if state.closer != nil, state.isOver { swap(&woken.2, &state.closer) }
             return value
         }
         for (caller, outcomes) in answered { caller.resume(returning: outcomes) }
         woken.0?.resume()
         woken.1?.resume()
+        woken.2?.resume()
         return value
     }
 
@@ -133,6 +149,11 @@ final class FrameLine<Item: FrameItem>: Sendable {
         return !Task.isCancelled && state.withLock { !$0.pipeline.isEmpty }
     }
 
+    /// Waits until the line is closed and empty, or the task is cancelled.
+    func waitForEnd() async {
+        await wait(for: .closer) { $0.isOver }
+    }
+
     /// A stream is open.
     func connected(_ limits: Pipeline.Limits) {
         change { state in
@@ -145,9 +166,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
     func nextFrame() async -> Pipeline.Frame? {
         while !Task.isCancelled {
             if let frame = change({ $0.pipeline.nextFrame() }) { return frame }
-            let isOver = state.withLock { state in
-                state.pipeline.mustReconnect || state.isClosed && state.pipeline.isEmpty
-            }
+            let isOver = state.withLock { $0.pipeline.mustReconnect || $0.isOver }
             if isOver { return nil }
             await wait(for: .writer) { $0.wakesWriter }
         }

@@ -62,14 +62,17 @@ extension StoreClient {
     /// Opens a stream whenever something needs it, until the line is closed and empty.
     private func keepStream<Item: FrameItem>(
         _ line: FrameLine<Item>,
-        _ stream: (StoreInfo, FramePipeline<Item>.Limits) async throws -> Bool
+        _ stream: @escaping @Sendable (StoreInfo, FramePipeline<Item>.Limits) async throws -> Bool
     ) async {
         var backoff = Backoff(configuration)
         while await line.waitForDemand() {
             var cause: StoreError?
             do {
-                let info = try await storeInfo()
-                if try await stream(info, limits(info)) { backoff.reset() }
+                let hasProgress = try await untilEnd(of: line) {
+                    let info = try await self.storeInfo()
+                    return try await stream(info, self.limits(info))
+                }
+                if hasProgress { backoff.reset() }
             } catch {
                 cause = Self.storeError(error)
             }
@@ -82,6 +85,21 @@ extension StoreClient {
                     "cause": "\(cause?.description ?? "the server ended the stream")",
                 ])
             try? await Task.sleep(for: backoff.next())
+        }
+    }
+
+    /// Runs an attempt, and cuts it off when nothing is left to be done.
+    private func untilEnd<Item: FrameItem>(
+        of line: FrameLine<Item>, _ attempt: @escaping @Sendable () async throws -> Bool
+    ) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { try await attempt() }
+            group.addTask {
+                await line.waitForEnd()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
         }
     }
 

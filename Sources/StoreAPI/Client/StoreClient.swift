@@ -37,6 +37,7 @@ public final class StoreClient: MailboxStorage, Sendable {
     struct Lifecycle {
         enum Phase { case new, running, closed }
         var phase = Phase.new
+        var hasRun = false
         /// What the server said when the newest stream was opened.
         var info: StoreInfo?
         /// Streams that are open. While one is, the server behind it is the one of `info`.
@@ -71,9 +72,11 @@ public final class StoreClient: MailboxStorage, Sendable {
     /// time ends; then this returns. When the task is cancelled, they are answered at once.
     public func run() async throws {
         let isFirst = lifecycle.withLock { lifecycle in
-            guard lifecycle.phase == .new else { return false }
-            lifecycle.phase = .running
-            return true
+            defer {
+                lifecycle.hasRun = true
+                if lifecycle.phase == .new { lifecycle.phase = .running }
+            }
+            return !lifecycle.hasRun
         }
         guard isFirst else {
             throw StoreError(code: .invalidArgument, message: "a client runs once")
