@@ -10,11 +10,16 @@ import Testing
 
 @Suite("What an operator does over the network")
 struct AdminServiceTests {
-    private static func fill(_ server: TestServer, mailboxes: Int, messages: Int) async throws {
+    private static func fill(
+        _ server: TestServer, mailboxes: Int, messages: Int, bytes: Int = 10
+    ) async throws {
         var appends: [Append] = []
         for sender in 0..<mailboxes {
             let mailbox = try MailboxID(sender: "s\(sender)", receiver: "r")
-            for number in 0..<messages { appends.append(Append(mailbox, text: "\(number)")) }
+            for number in 0..<messages {
+                let body = [UInt8](repeating: UInt8(number % 256), count: bytes)
+                appends.append(Append(mailbox, body: body))
+            }
         }
         for result in try await server.store.append(batch: appends) { _ = try result.get() }
     }
@@ -72,7 +77,7 @@ struct AdminServiceTests {
     @Test("One backup at a time; what a killed process left is removed")
     func exclusive() async throws {
         try await TestServer.with { server in
-            try await Self.fill(server, mailboxes: 200, messages: 100)
+            try await Self.fill(server, mailboxes: 200, messages: 100, bytes: 1_000)
             try await server.withConnection { connection in
                 let admin = Wire.AdminService.Client(wrapping: connection)
                 try await admin.backup(.init()) { response in

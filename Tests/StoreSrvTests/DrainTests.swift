@@ -23,8 +23,8 @@ struct DrainTests {
                 return all
             }
             #expect(answered.count == 4)
+            #expect(answered.values.contains { $0 >= 1_000 })
             for (sender, last) in answered {
-                #expect(last > 0)
                 let head = try server.store.head(MailboxID(sender: sender, receiver: "r"))
                 #expect(head.max >= last, "\(sender)")
             }
@@ -84,7 +84,6 @@ struct DrainTests {
         }
     }
 }
-
 
 private final class LastSequence: Sendable {
     private let last = Atomic<UInt32>(0)

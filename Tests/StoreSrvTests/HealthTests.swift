@@ -7,9 +7,11 @@ import Testing
 
 @Suite("Health")
 struct HealthTests {
-    @Test("Every service is healthy; others are not known", arguments: [
-        "", "mailbox.store.v1.StoreService", "mailbox.store.v1.AdminService",
-    ])
+    @Test(
+        "Every service is healthy; others are not known",
+        arguments: [
+            "", "mailbox.store.v1.StoreService", "mailbox.store.v1.AdminService",
+        ])
     func check(service: String) async throws {
         try await TestServer.with { server in
             let health = Grpc_Health_V1_Health.Client(wrapping: server.client)

@@ -106,13 +106,15 @@ struct SettingsTests {
         #expect(variable.contains("did you mean 'MAILBOX_STORE_DIRECTORY'?"))
     }
 
-    @Test("Bad values are refused, with where they came from and what is allowed", arguments: [
-        ("--listen-port", "65536", "0 … 65535"), ("--listen-port", "x", "0 … 65535"),
-        ("--create", "yes", "true or false"), ("--engine-durability", "never", "commit"),
-        ("--limits-request-bytes", "1KiB", "64KiB … 64MiB"),
-        ("--limits-request-bytes", "9999999999999999TiB", "64KiB … 64MiB"),
-        ("--engine-retention", "newest:-1", "newest:COUNT"), ("--log-level", "loud", "info"),
-    ])
+    @Test(
+        "Bad values are refused, with where they came from and what is allowed",
+        arguments: [
+            ("--listen-port", "65536", "0 … 65535"), ("--listen-port", "x", "0 … 65535"),
+            ("--create", "yes", "true or false"), ("--engine-durability", "never", "commit"),
+            ("--limits-request-bytes", "1KiB", "64KiB … 64MiB"),
+            ("--limits-request-bytes", "9999999999999999TiB", "64KiB … 64MiB"),
+            ("--engine-retention", "newest:-1", "newest:COUNT"), ("--log-level", "loud", "info"),
+        ])
     func bad(flag: String, value: String, allowed: String) async {
         let problems = await Self.problems { try await Self.read([flag, value]) }
         #expect(problems.contains("is '\(value)' (from the command line)"))

@@ -10,7 +10,8 @@ import Testing
 
 @Suite("The daemon and signals")
 struct SignalTests {
-    @Test("SIGTERM and SIGINT under load: ends with 0, and what was answered is there",
+    @Test(
+        "SIGTERM and SIGINT under load: ends with 0, and what was answered is there",
         arguments: [SIGTERM, SIGINT])
     func underLoad(signal: Int32) async throws {
         let directory = try TestDirectory()
@@ -23,6 +24,7 @@ struct SignalTests {
         let answered = try await withStoreClient(configuration) { client in
             var answered: SequenceNumber = 0
             var hasFailed = false
+            var hasSignalled = false
             while !hasFailed {
                 do throws(StoreError) {
                     let results = try await client.append(
@@ -34,7 +36,10 @@ struct SignalTests {
                 } catch {
                     hasFailed = true
                 }
-                if answered == 1_000 { daemon.signal(signal) }
+                if answered >= 1_000, !hasSignalled {
+                    daemon.signal(signal)
+                    hasSignalled = true
+                }
             }
             return answered
         }
@@ -49,7 +54,8 @@ struct SignalTests {
         try store.close()
     }
 
-    @Test("A second signal ends a daemon that still waits for a client, at once",
+    @Test(
+        "A second signal ends a daemon that still waits for a client, at once",
         arguments: [SIGTERM, SIGINT])
     func second(signal: Int32) async throws {
         let directory = try TestDirectory()

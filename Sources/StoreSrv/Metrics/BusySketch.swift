@@ -29,7 +29,8 @@ final class BusySketch: Sendable {
 
     static let windowSeconds: Int64 = 10
     static let capacity = 256
-    /// Above so many appends in a window, one of `stride` is looked at.
+    /// Above so many appends in a window, one of `stride` is looked at, at random distances: what
+    /// comes in a regular order would be seen from one side alone.
     private static let unsampledMaximum: UInt64 = 4_096
     private static let stride = 64
 
@@ -45,7 +46,7 @@ final class BusySketch: Sendable {
                 let weight = isSampled ? Self.stride : 1
                 Self.count(appends[place].mailbox, UInt64(weight), &state.current.counts)
                 state.current.offered += UInt64(weight)
-                place += weight
+                place += isSampled ? Int.random(in: 1..<2 * Self.stride) : 1
             }
             state.untilSample = place - appends.count
         }

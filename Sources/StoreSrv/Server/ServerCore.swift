@@ -41,11 +41,15 @@ struct ServerCore: Sendable {
                 return error
             }
             return status(of: StoreError.invalidArgument(error.message), method)
+        case let error as any RPCErrorConvertible: return status(of: RPCError(error), method)
         case is CancellationError:
             if lifecycle.isDraining { return status(of: ServerLifecycle.draining, method) }
             return RPCError(code: .cancelled, message: "the call was cancelled")
         default:
             // A connection that is gone: nobody hears this.
+            logger.debug(
+                "a call was cut off",
+                metadata: ["method": "\(method.method)", "error": "\(error)"])
             return RPCError(code: .unavailable, message: "the call was cut off", cause: error)
         }
     }

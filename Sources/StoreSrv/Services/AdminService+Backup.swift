@@ -19,9 +19,9 @@ extension AdminService {
         let report = try await core.maintenance.run { () throws(StoreError) in try copy.make() }
         try await endingWithCall { [core] in
             var bytes: UInt64 = 0
-            let files = try copy.files()
+            let files = try reading { try copy.files() }
             for file in files {
-                let handle = try FileHandle(forReadingFrom: copy.url(of: file))
+                let handle = try reading { try FileHandle(forReadingFrom: copy.url(of: file)) }
                 defer { try? handle.close() }
                 var offset: UInt64 = 0
                 while let data = try await nextPiece(of: handle, core.maintenance) {
@@ -54,13 +54,18 @@ private func nextPiece(
     of handle: FileHandle, _ pool: BlockingPool
 ) async throws(StoreError) -> Data? {
     try await pool.run { () throws(StoreError) in
-        do {
-            let data = try handle.read(upToCount: pieceBytes) ?? Data()
-            return data.isEmpty ? nil : data
-        } catch {
-            throw StoreError(
-                code: .failed, message: "the backup's copy could not be read", cause: error)
-        }
+        let data = try reading { try handle.read(upToCount: pieceBytes) ?? Data() }
+        return data.isEmpty ? nil : data
+    }
+}
+
+/// Says of any error what it was about.
+private func reading<Answer>(_ body: () throws -> Answer) throws(StoreError) -> Answer {
+    do {
+        return try body()
+    } catch {
+        throw StoreError(
+            code: .failed, message: "the backup's copy could not be read", cause: error)
     }
 }
 
