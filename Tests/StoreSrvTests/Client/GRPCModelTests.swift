@@ -20,7 +20,7 @@ struct GRPCModelTests {
         model.batchMessagesMaximum = configuration.batchMessagesMaximum
         model.pageMessagesMaximum = configuration.pageMessagesMaximum
         model.pageBytesMaximum = configuration.pageBytesMaximum
-        model.retention = configuration.retention
+        model.retention = configuration.retention ?? .unacknowledged
         let served = try ServedStore(configuration)
         try await served.start()
         let running = try RunningClient(socketPath: served.socketPath)
