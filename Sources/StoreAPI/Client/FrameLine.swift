@@ -27,6 +27,8 @@ final class FrameLine<Item: FrameItem>: Sendable {
         var closer: Waiter?
         /// True when no more calls are taken.
         var isClosed = false
+        /// True when the stream brought an answer.
+        var hasProgress = false
         /// What kept the last connection from answering.
         var cause: StoreError?
 
@@ -180,7 +182,8 @@ final class FrameLine<Item: FrameItem>: Sendable {
         frame: UInt64, outcomes: Outcomes, continues: Bool = false
     ) throws(StoreError) -> Bool {
         let result = change { state -> Result<Bool, StoreError> in
-            Result { () throws(StoreError) in
+            state.hasProgress = true
+            return Result { () throws(StoreError) in
                 try state.pipeline.answered(
                     frame: frame, outcomes: outcomes, continues: continues)
                 return !state.pipeline.mustReconnect
@@ -190,12 +193,19 @@ final class FrameLine<Item: FrameItem>: Sendable {
     }
 
     /// The stream is gone, or could not be opened.
-    func connectionLost(_ cause: StoreError?) {
+    ///
+    /// - Returns: true when it had brought answers.
+    func connectionLost(_ cause: StoreError?) -> Bool {
         change { state in
             state.cause = cause ?? state.cause
             state.pipeline.connectionLost(cause, now: .now)
+            defer { state.hasProgress = false }
+            return state.hasProgress
         }
     }
+
+    /// True when the line is closed and empty.
+    var isOver: Bool { state.withLock { $0.isOver } }
 
     /// Waits until the state is as wanted, or the task is cancelled.
     private func wait(

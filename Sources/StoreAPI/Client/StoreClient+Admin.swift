@@ -76,7 +76,7 @@ extension StoreClient {
     func longCall<Answer: Sendable>(
         _ body: (CallOptions) async throws -> Answer
     ) async throws(StoreError) -> Answer {
-        _ = try await call { options in try await self.askStoreInfo(options) }
+        try await reach()
         var options = CallOptions.defaults
         options.maxResponseMessageBytes = configuration.answerBytesMaximum
         do {

@@ -25,41 +25,70 @@ extension StoreClient {
         _ repetition: Repetition = .harmless,
         _ body: (CallOptions) async throws -> Answer
     ) async throws(StoreError) -> Answer {
-        try checkOpen()
-        let start = ContinuousClock.now
-        let deadline = start + configuration.callTimeout
-        if case .harmful = repetition {
-            // Nothing is at stake yet: a connection that is not there is found out about first.
-            _ = try await call { options in try await self.askStoreInfo(options) }
-        }
+        let deadline = ContinuousClock.now + configuration.callTimeout
         var backoff = Backoff(configuration)
         while true {
-            let now = ContinuousClock.now
-            var options = CallOptions.defaults
-            options.maxResponseMessageBytes = configuration.answerBytesMaximum
-            options.waitForReady = repetition == .harmless
-            options.timeout =
-                isConnected ? deadline - now : min(deadline - now, configuration.connectTimeout)
+            try checkOpen()
+            // Before harm can be done, it is found out whether anybody is there at all.
+            if repetition == .harmful || !isReachable { try await reach(before: deadline) }
             let failure: StoreError
             do {
-                return try await body(options)
+                return try await body(options(before: deadline, waiting: false))
             } catch {
                 failure = Self.storeError(error)
-                let isLost = Self.isLost(error, failure)
-                guard isLost else { throw failure }
-                if case .harmful = repetition { throw Self.lost(failure) }
+                guard Self.isLost(error, failure) else { throw failure }
+                lifecycle.withLock { $0.isReachable = false }
+                if repetition == .harmful { throw Self.lost(failure) }
             }
-            let wait = backoff.next()
-            let latest =
-                isConnected ? deadline : min(deadline, start + configuration.connectTimeout)
-            guard ContinuousClock.now + wait < latest, (try? await Task.sleep(for: wait)) != nil
-            else { throw Self.unreached(failure) }
-            try checkOpen()
+            try await pause(&backoff, before: deadline, failure)
         }
     }
 
-    /// True while a stream is open.
-    var isConnected: Bool { lifecycle.withLock { $0.openStreams > 0 } }
+    /// Waits until the server answers, for as long as a call waits for a connection.
+    func reach(before limit: ContinuousClock.Instant? = nil) async throws(StoreError) {
+        let patience = ContinuousClock.now + configuration.connectTimeout
+        let deadline = min(patience, limit ?? patience)
+        var backoff = Backoff(configuration)
+        while true {
+            try checkOpen()
+            let failure: StoreError
+            do {
+                _ = try await askStoreInfo(options(before: deadline, waiting: true))
+                lifecycle.withLock { $0.isReachable = true }
+                return
+            } catch {
+                failure = Self.storeError(error)
+                guard Self.isLost(error, failure) else { throw failure }
+            }
+            try await pause(&backoff, before: deadline, failure)
+        }
+    }
+
+    private func options(
+        before deadline: ContinuousClock.Instant, waiting: Bool
+    ) -> CallOptions {
+        var options = CallOptions.defaults
+        options.maxResponseMessageBytes = configuration.answerBytesMaximum
+        options.waitForReady = waiting
+        options.timeout = max(.milliseconds(1), deadline - .now)
+        return options
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// - Throws: `unavailable` when there is no time for one, or the task was cancelled.
+    private func pause(
+        _ backoff: inout Backoff, before deadline: ContinuousClock.Instant, _ failure: StoreError
+    ) async throws(StoreError) {
+        let wait = backoff.next()
+        guard ContinuousClock.now + wait < deadline, (try? await Task.sleep(for: wait)) != nil
+        else { throw Self.unreached(failure) }
+    }
+
+    /// True while nothing speaks against the server being there.
+    private var isReachable: Bool {
+        lifecycle.withLock { $0.openStreams > 0 || $0.isReachable }
+    }
 
     func askStoreInfo(_ options: CallOptions) async throws -> StoreInfo {
         try StoreInfo(wire: try await service.getStoreInfo(.init(), options: options))

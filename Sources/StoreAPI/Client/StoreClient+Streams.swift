@@ -16,14 +16,11 @@ extension StoreClient {
                 descriptor: HotMethods.appendStream, serializer: AppendFrameSerializer(),
                 deserializer: AppendFrameAnswerDeserializer(), options: self.streamOptions
             ) { response in
-                var hasProgress = false
                 for try await answer in response.messages {
-                    hasProgress = true
                     let goesOn = try self.appends.answered(
                         frame: answer.frame, outcomes: answer.outcomes)
-                    if !goesOn { break }
+                    if !goesOn { return }
                 }
-                return hasProgress
             }
         }
     }
@@ -39,15 +36,12 @@ extension StoreClient {
                 descriptor: HotMethods.fetchStream, serializer: FetchFrameSerializer(),
                 deserializer: FetchFrameAnswerDeserializer(), options: self.streamOptions
             ) { response in
-                var hasProgress = false
                 for try await answer in response.messages {
-                    hasProgress = true
                     let goesOn = try self.fetches.answered(
                         frame: answer.frame, outcomes: answer.outcomes,
                         continues: answer.continues)
-                    if !goesOn { break }
+                    if !goesOn { return }
                 }
-                return hasProgress
             }
         }
     }
@@ -62,22 +56,21 @@ extension StoreClient {
     /// Opens a stream whenever something needs it, until the line is closed and empty.
     private func keepStream<Item: FrameItem>(
         _ line: FrameLine<Item>,
-        _ stream: @escaping @Sendable (StoreInfo, FramePipeline<Item>.Limits) async throws -> Bool
+        _ stream: @escaping @Sendable (StoreInfo, FramePipeline<Item>.Limits) async throws -> Void
     ) async {
         var backoff = Backoff(configuration)
         while await line.waitForDemand() {
             var cause: StoreError?
             do {
-                let hasProgress = try await untilEnd(of: line) {
+                try await untilEnd(of: line) {
                     let info = try await self.storeInfo()
-                    return try await stream(info, self.limits(info))
+                    try await stream(info, self.limits(info))
                 }
-                if hasProgress { backoff.reset() }
             } catch {
                 cause = Self.storeError(error)
             }
-            line.connectionLost(cause)
-            if Task.isCancelled { return }
+            if line.connectionLost(cause) { backoff.reset() }
+            if Task.isCancelled || line.isOver { return }
             configuration.logger.info(
                 "The connection is lost; connecting again.",
                 metadata: [
@@ -90,16 +83,13 @@ extension StoreClient {
 
     /// Runs an attempt, and cuts it off when nothing is left to be done.
     private func untilEnd<Item: FrameItem>(
-        of line: FrameLine<Item>, _ attempt: @escaping @Sendable () async throws -> Bool
-    ) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+        of line: FrameLine<Item>, _ attempt: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await attempt() }
-            group.addTask {
-                await line.waitForEnd()
-                return false
-            }
+            group.addTask { await line.waitForEnd() }
             defer { group.cancelAll() }
-            return try await group.next() ?? false
+            try await group.next()
         }
     }
 

@@ -16,7 +16,7 @@ extension StoreClient {
     public func watch(
         _ receivers: [Address]
     ) async throws(StoreError) -> any AsyncSequence<WatchEvent, StoreError> & Sendable {
-        _ = try await call { options in try await self.askStoreInfo(options) }
+        try await reach()
         let relay = WatchRelay()
         let isOpen = lifecycle.withLock { lifecycle in
             guard lifecycle.phase != .closed else { return false }
@@ -42,32 +42,27 @@ extension StoreClient {
         var backoff = Backoff(configuration)
         while !Task.isCancelled {
             do {
-                if try await hearOnce(receivers, relay) { backoff.reset() }
+                try await hearOnce(receivers, relay)
             } catch {
                 let failure = Self.storeError(error)
                 guard Self.isLost(error, failure) else { return relay.end(.failure(failure)) }
             }
+            if relay.takeProgress() { backoff.reset() }
             try? await Task.sleep(for: backoff.next())
         }
     }
 
-    /// - Returns: true when anything was heard.
-    private func hearOnce(_ receivers: [String], _ relay: WatchRelay) async throws -> Bool {
+    private func hearOnce(_ receivers: [String], _ relay: WatchRelay) async throws {
         var options = CallOptions.defaults
         options.waitForReady = true
         options.maxResponseMessageBytes = configuration.answerBytesMaximum
         let request = Mailbox_Store_V1_WatchRequest.with { $0.receivers = receivers }
-        return try await service.watch(request, options: options) { response in
-            var hasProgress = false
+        try await service.watch(request, options: options) { response in
             for try await message in response.messages {
-                hasProgress = true
                 let events = try message.decodedEvents()
-                guard events.isEmpty else {
-                    if await relay.give(events) { continue }
-                    break
-                }
+                if events.isEmpty { continue }
+                guard await relay.give(events) else { return }
             }
-            return hasProgress
         }
     }
 }

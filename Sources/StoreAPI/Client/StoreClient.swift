@@ -40,6 +40,8 @@ public final class StoreClient: MailboxStorage, Sendable {
         var hasRun = false
         /// What the server said when the newest stream was opened.
         var info: StoreInfo?
+        /// True when the last call was answered.
+        var isReachable = false
         /// Streams that are open. While one is, the server behind it is the one of `info`.
         var openStreams = 0
         /// Watches under way, to be ended when the client is closed.

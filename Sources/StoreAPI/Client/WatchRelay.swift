@@ -9,6 +9,8 @@ final class WatchRelay: Sendable {
     private struct State {
         var events: [WatchEvent]?
         var hasBegun = false
+        /// True when something came since this was asked last.
+        var hasProgress = false
         var end: End?
         var taker: CheckedContinuation<Void, Never>?
         var giver: CheckedContinuation<Void, Never>?
@@ -28,6 +30,14 @@ final class WatchRelay: Sendable {
 
     /// True once the server answered.
     var hasBegun: Bool { state.withLock { $0.hasBegun } }
+
+    /// True when something came since this was asked last.
+    func takeProgress() -> Bool {
+        state.withLock { state in
+            defer { state.hasProgress = false }
+            return state.hasProgress
+        }
+    }
 
     /// Tells which task hears the server.
     func begin(_ hearing: Task<Void, Never>) {
@@ -59,6 +69,7 @@ final class WatchRelay: Sendable {
                 guard state.events == nil else { return (false, []) }
                 state.events = events
                 state.hasBegun = true
+                state.hasProgress = true
                 return (true, state.takeWaiters())
             }
             for waiter in waiters { waiter.resume() }

@@ -155,6 +155,17 @@ struct ProducerFields {
 
 /// Names within bytes from a wire.
 enum WireName {
+    /// - Throws: `invalidArgument` when it is no device.
+    static func checkDevice(
+        _ range: Range<Int>, _ bytes: borrowing Span<UInt8>
+    ) throws(StoreError) {
+        do throws(StoreError) {
+            _ = try DeviceID(utf8: bytes.extracting(range))
+        } catch {
+            throw error.inField("message.producer.device")
+        }
+    }
+
     @inline(__always)
     static func address(
         _ range: Range<Int>, _ bytes: borrowing Span<UInt8>, field: StaticString

@@ -6,6 +6,9 @@ extension FetchAnswerCodec {
     ///
     /// - Throws: `invalidArgument` when they are no answer of the contract.
     static func decode(_ storage: [UInt8]) throws(StoreError) -> FetchFrameAnswer {
+        guard storage.count <= Int(UInt32.max) else {
+            throw .invalidArgument("the answer is larger than 4 GiB")
+        }
         let bytes = storage.span
         var parsed = ParsedAnswer()
         try parsed.read(bytes)
@@ -40,6 +43,8 @@ private struct ParsedAnswer {
     private var encodedBytes = 0
 
     mutating func read(_ bytes: borrowing Span<UInt8>) throws(StoreError) {
+        // Enough for messages of a hundred bytes.
+        messages.reserveCapacity(bytes.count / 128)
         var reader = WireReader(0..<bytes.count)
         while !reader.isAtEnd {
             let tag = try reader.tag(bytes)
@@ -137,7 +142,7 @@ private struct ParsedResponse {
         }
         lastSequence = message.sequence
         count &+= 1
-        bodyBytes &+= message.body.count
+        bodyBytes &+= Int(message.bodyCount)
     }
 
     mutating func readHead(
@@ -177,21 +182,32 @@ private struct ParsedResponse {
     }
 }
 
-/// A message as it stands in its bytes.
+/// A message as it stands in its bytes. An answer has up to millions of these: they are kept small,
+/// and places are counted from the answer's first byte.
 private struct ParsedMessage {
     private(set) var sequence: SequenceNumber = 0
+    private var clientSequence: ClientSequence = 0
     private var timestamp: UInt64 = 0
-    private var producer = ProducerFields()
-    private(set) var body = 0..<0
+    private var deviceStart: UInt32 = 0
+    private var deviceCount: UInt32 = 0
+    private var bodyStart: UInt32 = 0
+    private(set) var bodyCount: UInt32 = 0
 
+    /// Precondition: the answer has less than 4 GiB.
     @inline(__always)
     init(_ reader: consuming WireReader, _ bytes: borrowing Span<UInt8>) throws(StoreError) {
+        var hasProducer = false
+        var device = 0..<0
+        var body = 0..<0
         while !reader.isAtEnd {
             let tag = try reader.tag(bytes)
             switch (tag.number, tag.kind) {
             case (1, .varint): sequence = UInt32(truncatingIfNeeded: try reader.varint(bytes))
             case (2, .varint): timestamp = try reader.varint(bytes)
-            case (3, .bytes): try producer.read(try reader.message(bytes), bytes)
+            case (3, .bytes):
+                hasProducer = true
+                try Self.readProducer(
+                    try reader.message(bytes), bytes, &device, &clientSequence)
             case (4, .bytes): body = try reader.range(bytes)
             default: try reader.skip(tag, bytes)
             }
@@ -200,30 +216,55 @@ private struct ParsedMessage {
         guard timestamp <= UInt64(MessageEncoding.maximumTimestamp) else {
             throw .invalidArgument("message.timestamp_milliseconds is out of range")
         }
-        guard body.count <= Int(UInt32.max) else {
-            throw .invalidArgument("message.body is too large")
+        if hasProducer { try WireName.checkDevice(device, bytes) }
+        deviceStart = UInt32(truncatingIfNeeded: device.lowerBound)
+        deviceCount = UInt32(truncatingIfNeeded: device.count)
+        bodyStart = UInt32(truncatingIfNeeded: body.lowerBound)
+        bodyCount = UInt32(truncatingIfNeeded: body.count)
+    }
+
+    /// Reads a producer, or one more piece of it.
+    private static func readProducer(
+        _ reader: consuming WireReader, _ bytes: borrowing Span<UInt8>,
+        _ device: inout Range<Int>, _ clientSequence: inout ClientSequence
+    ) throws(StoreError) {
+        while !reader.isAtEnd {
+            let tag = try reader.tag(bytes)
+            switch (tag.number, tag.kind) {
+            case (1, .bytes): device = try reader.range(bytes)
+            case (2, .varint):
+                clientSequence = ClientSequence(truncatingIfNeeded: try reader.varint(bytes))
+            default: try reader.skip(tag, bytes)
+            }
         }
-        _ = try producer.producer(bytes, field: "message.producer.device")
     }
 
     /// The size in the store's encoding.
     @inline(__always)
     var byteCount: Int {
-        MessageEncoding.headerByteCount
-            &+ (producer.device.isEmpty ? 0 : 4 &+ producer.device.count)
-            &+ body.count
+        MessageEncoding.headerByteCount &+ (deviceCount == 0 ? 0 : 4 &+ Int(deviceCount))
+            &+ Int(bodyCount)
     }
 
     /// Writes the message in the store's encoding; see `MessageEncoding`.
     @inline(__always)
     func encode(_ source: UnsafeRawBufferPointer, _ writer: inout WireWriter) {
         writer.littleEndian(sequence)
-        writer.littleEndian(UInt32(truncatingIfNeeded: body.count))
-        writer.littleEndian(timestamp &<< 16 | UInt64(producer.device.count) &<< 8)
-        if !producer.device.isEmpty {
-            writer.littleEndian(producer.clientSequence)
-            writer.copy(UnsafeRawBufferPointer(rebasing: source[producer.device]))
+        writer.littleEndian(bodyCount)
+        writer.littleEndian(timestamp &<< 16 | UInt64(deviceCount) &<< 8)
+        if deviceCount > 0 {
+            writer.littleEndian(clientSequence)
+            copy(deviceStart, deviceCount, source, &writer)
         }
-        writer.copy(UnsafeRawBufferPointer(rebasing: source[body]))
+        copy(bodyStart, bodyCount, source, &writer)
+    }
+
+    @inline(__always)
+    private func copy(
+        _ start: UInt32, _ count: UInt32, _ source: UnsafeRawBufferPointer,
+        _ writer: inout WireWriter
+    ) {
+        writer.copy(
+            UnsafeRawBufferPointer(rebasing: source[Int(start)..<Int(start) &+ Int(count)]))
     }
 }

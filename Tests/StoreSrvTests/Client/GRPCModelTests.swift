@@ -14,13 +14,14 @@ struct GRPCModelTests {
     private static func subject(seed: UInt64) async throws -> Subject {
         let clock = ManualClock()
         var configuration = StoreConfiguration.served(clock: clock)
-        configuration.retention = seed.isMultiple(of: 2) ? .unacknowledged : .newest(7)
+        let retention = seed.isMultiple(of: 2) ? RetentionPolicy.unacknowledged : .newest(7)
+        configuration.retention = retention
         var model = ModelStore.Configuration(clock: clock)
         model.messageBytesMaximum = configuration.messageBytesMaximum
         model.batchMessagesMaximum = configuration.batchMessagesMaximum
         model.pageMessagesMaximum = configuration.pageMessagesMaximum
         model.pageBytesMaximum = configuration.pageBytesMaximum
-        model.retention = configuration.retention ?? .unacknowledged
+        model.retention = retention
         let served = try ServedStore(configuration)
         try await served.start()
         let running = try RunningClient(socketPath: served.socketPath)
