@@ -78,7 +78,8 @@ struct Setting: Sendable {
             guard let value = ByteCount.parse(text), range.contains(value) else { return nil }
             return ByteCount.text(value)
         case .choice(let names): return names.contains(text) ? text : nil
-        case .retention: return Retention.parse(text) == nil ? nil : text
+        case .retention:
+            return text.isEmpty || Retention.parse(text) != nil ? text : nil
         }
     }
 }

@@ -11,7 +11,7 @@ extension SettingValues {
         configuration.shardCount = integer("engine.shards")
         configuration.durability = Durability(rawValue: text("engine.durability")) ?? .commit
         configuration.syncIntervalMilliseconds = integer("engine.syncIntervalMilliseconds")
-        configuration.retention = Retention.parse(text("engine.retention")) ?? .unacknowledged
+        configuration.retention = Retention.parse(text("engine.retention"))
         configuration.messageBytesMaximum = bytes("engine.messageBytes")
         configuration.batchMessagesMaximum = integer("engine.batchMessages")
         configuration.queueBytesMaximum = bytes("engine.queueBytes")

@@ -71,7 +71,8 @@ enum StoreSettings {
             "engine.syncIntervalMilliseconds", .integer(1...60_000), "100",
             "with durability interval: the longest time between syncs"),
         Setting(
-            "engine.retention", .retention, "unacknowledged", "what compaction may remove"),
+            "engine.retention", .retention, "",
+            "what compaction may remove; empty: what the store was last opened with"),
         Setting(
             "engine.messageBytes", .bytes(1...(16 << 20)), "256KiB", "the largest body"),
         Setting(
