@@ -16,7 +16,7 @@ SANITIZE_SEEDS ?= 40
 # `make bench-engine BENCH_FLAGS='--only append'`: see Benchmarks/. `make bench-daemon` takes it, too.
 BENCH_FLAGS ?=
 
-PACKAGES := liblmdb-dev zlib1g-dev pkg-config protobuf-compiler
+PACKAGES := liblmdb-dev zlib1g-dev libsqlite3-dev pkg-config protobuf-compiler
 BENCH_PACKAGES := librocksdb-dev
 SUDO := $(if $(filter 0,$(shell id -u)),,$(shell command -v sudo))
 SWIFT_FILES = $$(git ls-files '*.swift' | grep -vE '\.(pb|grpc)\.swift$$')
@@ -90,7 +90,7 @@ test-interop: deps ## generate a Python client, and run it against the daemon
 	    cp Tests/interop/requirements.txt $(INTEROP)/requirements.txt; }
 	@$(INTEROP)/venv/bin/python -m grpc_tools.protoc --proto_path=proto \
 	    --python_out=$(INTEROP)/generated --grpc_python_out=$(INTEROP)/generated \
-	    $(filter mailbox/%,$(PROTO_FILES))
+	    $(filter mailbox/%,$(SERVICE_PROTO_FILES))
 	@: > $(INTEROP)/generated/mailbox/__init__.py
 	$(SWIFT) build --product mailboxd
 	$(SWIFT) build --product mailboxctl
@@ -116,33 +116,40 @@ test-sanitize: deps ## run the engine's tests under the thread and the address s
 	    $(SWIFT) test $(ASAN_BUILD) $(SANITIZED_TEST)
 
 PROTO_FILES := $(shell cd proto && find . -name '*.proto' | sed 's,^\./,,' | LC_ALL=C sort)
-GENERATED := Sources/StoreAPI/Generated
-# Writes the Swift code of the contract into the folder $(1).
+# What devices speak has no gRPC in it, and a module of its own.
+CLIENT_PROTO_FILES := $(filter mailbox/client/%,$(PROTO_FILES))
+SERVICE_PROTO_FILES := $(filter-out mailbox/client/%,$(PROTO_FILES))
+SWIFT_PROTO_OPTIONS := --swift_opt=Visibility=Package,UseAccessLevelOnImports=true \
+    --swift_opt=FileNaming=PathToUnderscores
+# Writes the Swift code of the contract into the folders StoreAPI and ClientWire of $(1).
 define generate
 	$(SWIFT) build --product protoc-gen-swift
 	$(SWIFT) build --product protoc-gen-grpc-swift-2
-	@bin=$$($(SWIFT) build --show-bin-path); mkdir -p $(1); \
+	@bin=$$($(SWIFT) build --show-bin-path); \
+	services=$(1)/StoreAPI/Generated client=$(1)/ClientWire/Generated; \
+	rm -rf $$services $$client; mkdir -p $$services $$client; \
 	protoc --proto_path=proto \
 	    --plugin=$$bin/protoc-gen-swift --plugin=$$bin/protoc-gen-grpc-swift-2 \
-	    --swift_out=$(1) --swift_opt=Visibility=Package,UseAccessLevelOnImports=true \
-	    --swift_opt=FileNaming=PathToUnderscores \
-	    --grpc-swift-2_out=$(1) \
+	    --swift_out=$$services $(SWIFT_PROTO_OPTIONS) \
+	    --grpc-swift-2_out=$$services \
 	    --grpc-swift-2_opt=Visibility=Package,UseAccessLevelOnImports=true \
 	    --grpc-swift-2_opt=FileNaming=PathToUnderscores \
-	    $(PROTO_FILES)
+	    $(SERVICE_PROTO_FILES); \
+	protoc --proto_path=proto --plugin=$$bin/protoc-gen-swift \
+	    --swift_out=$$client $(SWIFT_PROTO_OPTIONS) $(CLIENT_PROTO_FILES)
 endef
 
 .PHONY: proto
 proto: deps ## generate the Swift code of the network contract anew
-	rm -rf $(GENERATED)
-	$(call generate,$(GENERATED))
+	$(call generate,Sources)
 
 .PHONY: test-proto
 test-proto: deps ## prove that the committed code of the network contract is current
-	rm -rf .build/contract
 	$(call generate,.build/contract)
-	diff -r .build/contract $(GENERATED) || \
-	    { echo "the generated code is not current: run 'make proto' and commit"; exit 1; }
+	for module in StoreAPI ClientWire; do \
+	    diff -r .build/contract/$$module/Generated Sources/$$module/Generated || \
+	        { echo "the generated code is not current: run 'make proto' and commit"; exit 1; }; \
+	done
 
 .PHONY: lint
 lint: ## check the format of every Swift file

@@ -65,6 +65,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        // Connections of clients: TLS. Their tokens: signatures. Third-party pushes: HTTP/2 calls.
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        // The tests' own push service speaks HTTP/2, as Apple's does.
+        .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
+        // The client's database.
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         .systemLibrary(
@@ -83,6 +91,12 @@ let package = Package(
         // The contract on the wire, generated and committed; and the store's client.
         .target(
             name: "StoreAPI", dependencies: ["Mailbox", logging] + grpc, swiftSettings: house),
+        // What a device and ConnectSrv say to each other, generated and committed. No gRPC: the
+        // client library compiles it.
+        .target(
+            name: "ClientWire",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: house),
         .target(
             name: "StoreSrv",
             dependencies: [

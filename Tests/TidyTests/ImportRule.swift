@@ -17,6 +17,7 @@ enum ImportRule {
             "StoreAPI", "StoreEngine", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
             "Foundation", "NIOCore",
         ]),
+        "ClientWire": ["SwiftProtobuf", "Foundation"],
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
             "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
