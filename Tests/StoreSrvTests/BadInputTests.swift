@@ -206,6 +206,9 @@ struct BadInputTests {
                     let calls = Wire.StoreService.Client(wrapping: third)
                     var options = CallOptions.defaults
                     options.waitForReady = false
+                    // A connection that is closed before its first frame leaves the call waiting
+                    // for the next one: the runtime does not tell it.
+                    options.timeout = .seconds(3)
                     let patience = options
                     await #expect(throws: RPCError.self) {
                         try await Self.ask(calls, patience)

@@ -95,9 +95,14 @@ extension StoreClient {
     }
 
     /// What the server says of itself, as soon as there is one.
+    ///
+    /// Its time is limited: a call can wait for ever on a connection that is closed before its
+    /// first frame (a server at its limit of connections does that), and who waits would never try
+    /// again.
     func storeInfo() async throws -> StoreInfo {
         var options = CallOptions.defaults
         options.waitForReady = true
+        options.timeout = configuration.connectTimeout
         return try await askStoreInfo(options)
     }
 

@@ -99,7 +99,7 @@ actor ServedStore {
     }
 }
 
-/// A client with a task that keeps it connected, impatient enough for tests.
+/// A client with a task that keeps it connected; quick to connect again.
 struct RunningClient: Sendable {
     let client: StoreClient
     let running: Task<Void, any Error>
@@ -110,6 +110,10 @@ struct RunningClient: Sendable {
         var configuration = StoreClientConfiguration(.unixSocket(path: socketPath))
         configuration.backoffInitial = .milliseconds(5)
         configuration.backoffMaximum = .milliseconds(50)
+        // Tests run beside each other on whatever machine there is: how long it takes to be served
+        // says nothing about the client.
+        configuration.connectTimeout = .seconds(120)
+        configuration.callTimeout = .seconds(240)
         change(&configuration)
         let client = try StoreClient(configuration)
         self.client = client
