@@ -124,7 +124,8 @@ let package = Package(
             ],
             swiftSettings: house),
         // Drives a running daemon; no product of the package. Here, and not in the benchmarks'
-        // package, because it needs nothing more, and CI runs it for a moment without a second build.
+        // package, because it needs nothing more, and CI runs it for a moment without a second
+        // build.
         .executableTarget(
             name: "daemon-bench",
             dependencies: [
