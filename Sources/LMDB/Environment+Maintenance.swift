@@ -18,9 +18,9 @@ extension Environment {
             return gate.isWriting
         }
         precondition(!isWriting, "the map cannot grow inside a write transaction")
-        gate.when({ $0.inside == 1 }) { _ in }
         // Pooled readers and their cursors stay: what is reset holds no address that a renewal
         // would look at.
+        gate.when({ $0.inside == 1 }) { $0.giveUpSnapshots() }
         let result = unsafe mdb_env_set_mapsize(handle, bytes)
         let failure = result == MDB_SUCCESS ? nil : failure(result, "mdb_env_set_mapsize")
         gate.withLock { gate in

@@ -37,50 +37,52 @@ extension Environment {
 
     @usableFromInline
     func beginRead() throws(LMDBError) -> Reader {
-        let (generation, pooled) = try gate.when({ !$0.isShut }) { gate throws(LMDBError) in
-            (try gate.enter(), gate.pool.popLast())
+        let (generation, writesEnded, pooled) = try gate.when({ !$0.isShut }) {
+            gate throws(LMDBError) in
+            (try gate.enter(), gate.writesEnded, gate.pool.popLast())
         }
-        guard let reader = pooled else { return try beginFirstRead(generation) }
+        guard let reader = pooled else { return try beginFirstRead(generation, writesEnded) }
+        // What it holds is the newest; but trees that were opened since are not in it.
+        if reader.holdsSnapshot, reader.databaseGeneration == generation { return reader }
+        reader.giveUpSnapshot()
         let result = unsafe mdb_txn_renew(reader.transaction)
         guard result == MDB_SUCCESS else {
             reader.abort()
             leave()
             throw failure(result, "mdb_txn_renew")
         }
-        reader.databaseGeneration = generation
+        reader.noteSnapshot(databaseGeneration: generation, writesEnded: writesEnded)
         return reader
     }
 
     /// A read that finds the pool empty takes a reader slot of its own.
-    private func beginFirstRead(_ generation: Int) throws(LMDBError) -> Reader {
+    private func beginFirstRead(
+        _ generation: Int, _ writesEnded: Int
+    ) throws(LMDBError) -> Reader {
         var transaction: OpaquePointer?
         let result = unsafe mdb_txn_begin(handle, nil, UInt32(MDB_RDONLY), &transaction)
         guard result == MDB_SUCCESS, let transaction = unsafe transaction else {
             leave()
             throw failure(result, "mdb_txn_begin")
         }
-        return unsafe Reader(transaction: transaction, databaseGeneration: generation)
+        let reader = unsafe Reader(transaction: transaction)
+        reader.noteSnapshot(databaseGeneration: generation, writesEnded: writesEnded)
+        return reader
     }
 
-    /// Gives up the snapshot and keeps the reader for the next read.
+    /// Keeps the reader for the next read, and its snapshot as long as it is the newest.
     @usableFromInline
     func endRead(_ reader: Reader) throws(LMDBError) {
         guard !reader.opensDatabases else { return try commitOpenedDatabases(reader) }
-        unsafe mdb_txn_reset(reader.transaction)
-        gate.withLock { gate in
-            gate.pool.append(reader)
-            gate.inside -= 1
-        }
+        gate.withLock { $0.takeBack(reader) }
     }
 
     @usableFromInline
     func abortRead(_ reader: Reader) {
         guard reader.opensDatabases else {
-            unsafe mdb_txn_reset(reader.transaction)
-            return gate.withLock { gate in
-                gate.pool.append(reader)
-                gate.inside -= 1
-            }
+            // LMDB uses no transaction again in which it met damage.
+            reader.giveUpSnapshot()
+            return gate.withLock { $0.takeBack(reader) }
         }
         reader.abort()
         endOpeningDatabases()

@@ -100,9 +100,6 @@ extension Environment {
 
     private func endWrite(openedDatabases: Bool) {
         if openedDatabases { endOpeningDatabases() }
-        gate.withLock { gate in
-            gate.isWriting = false
-            gate.inside -= 1
-        }
+        gate.withLock { $0.endWrite() }
     }
 }

@@ -38,6 +38,8 @@ extension Environment {
             try check(unsafe mdb_env_info(handle, &information), "mdb_env_info")
             var shape = MDB_stat()
             try check(unsafe mdb_env_stat(handle, &shape), "mdb_env_stat")
+            // Snapshots that the pool keeps are nobody's.
+            gate.withLock { $0.giveUpSnapshots() }
             let readers = readerTable()
             let last = unsafe information.me_last_txnid
             return unsafe EnvironmentStatistics(

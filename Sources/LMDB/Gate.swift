@@ -19,7 +19,10 @@ struct Gate {
     var isOpeningDatabases = false
     /// How many transactions that opened trees have ended.
     var databaseGeneration = 0
-    /// Readers that nobody uses, the most recently used last.
+    /// How many write transactions have ended.
+    var writesEnded = 0
+    /// Readers that nobody uses, the most recently used last. A snapshot that one of them holds is
+    /// the newest.
     var pool: [Reader] = []
 
     /// Counts one more inside, unless the environment cannot be used any more.
@@ -30,5 +33,27 @@ struct Gate {
         if let lost { throw lost }
         inside += 1
         return databaseGeneration
+    }
+
+    /// Takes a reader back, and counts one less inside. Its snapshot is kept for the next read
+    /// while no write transaction has ended since it was taken.
+    mutating func takeBack(_ reader: Reader) {
+        if reader.writesEnded != writesEnded { reader.giveUpSnapshot() }
+        pool.append(reader)
+        inside -= 1
+    }
+
+    /// A write transaction ended: later reads must see what it did, and what it gave up must not
+    /// be held by a reader that nobody uses.
+    mutating func endWrite() {
+        isWriting = false
+        inside -= 1
+        writesEnded += 1
+        giveUpSnapshots()
+    }
+
+    /// No reader of the pool holds a snapshot any more.
+    func giveUpSnapshots() {
+        for reader in pool { reader.giveUpSnapshot() }
     }
 }

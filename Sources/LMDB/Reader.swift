@@ -4,6 +4,8 @@ import CLMDB
 /// costs no allocation, no lock of LMDB's and no search for a slot.
 ///
 /// While a read runs, its reader belongs to that read alone; in between it lies in the gate's pool.
+/// There it keeps its snapshot until a write transaction ends: a snapshot that is the newest keeps
+/// no page from being used again, and the next read need not take another.
 @usableFromInline
 @safe
 final class Reader {
@@ -13,12 +15,26 @@ final class Reader {
     /// Set when the read opened a named tree: its handles become usable only by a commit, which
     /// frees the transaction.
     var opensDatabases = false
-    /// The gate's number when this read began.
-    var databaseGeneration: Int
+    /// The gate's numbers from before the snapshot was taken.
+    private(set) var databaseGeneration = 0
+    private(set) var writesEnded = 0
+    private(set) var holdsSnapshot = false
 
-    init(transaction: OpaquePointer, databaseGeneration: Int) {
+    init(transaction: OpaquePointer) {
         unsafe self.transaction = unsafe transaction
+    }
+
+    /// The transaction now has a snapshot, taken after the gate said these numbers.
+    func noteSnapshot(databaseGeneration: Int, writesEnded: Int) {
         self.databaseGeneration = databaseGeneration
+        self.writesEnded = writesEnded
+        holdsSnapshot = true
+    }
+
+    /// Lets the snapshot go, if there is one, and keeps the slot.
+    func giveUpSnapshot() {
+        if holdsSnapshot { unsafe mdb_txn_reset(transaction) }
+        holdsSnapshot = false
     }
 
     /// A cursor in the running transaction: the kept one when it is of that tree, else a new one.

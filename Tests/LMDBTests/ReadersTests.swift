@@ -45,6 +45,39 @@ import Testing
         #expect(try environment.clearStaleReaders() == 0)
     }
 
+    @Test func aSnapshotIsKeptUntilAWriteEnds() throws {
+        let directory = try TemporaryDirectory()
+        let environment = try directory.open()
+        let database = try environment.tree()
+        for value: UInt8 in 1...200 {
+            try environment.put([1], [UInt8](repeating: value, count: 40_000), in: database)
+            // Twice: the second read takes what the first one kept.
+            for _ in 0..<2 {
+                let found = try environment.value([1], in: database)
+                #expect(found == [UInt8](repeating: value, count: 40_000))
+            }
+        }
+        // A kept snapshot that outlived a write would have made every value take new pages.
+        #expect(try environment.statistics.lastPage < 100)
+    }
+
+    @Test func aKeptSnapshotDoesNotHideATreeThatWasOpened() throws {
+        let directory = try TemporaryDirectory()
+        let before = try directory.open()
+        try before.put([1], [1], in: before.tree("other"))
+        before.close()
+        let environment = try directory.open()
+        let records = try environment.tree()
+        // Two at once, so that one is left when the next read takes the other.
+        try environment.read { _ throws(LMDBError) in
+            #expect(try environment.value([1], in: records) == nil)
+        }
+        let other = try environment.read { transaction throws(LMDBError) in
+            try transaction.openDatabase(named: "other")
+        }
+        #expect(try environment.value([1], in: other) == [1])
+    }
+
     @Test func countsFreePages() throws {
         let directory = try TemporaryDirectory()
         let environment = try directory.open()
