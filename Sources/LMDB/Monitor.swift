@@ -15,11 +15,15 @@
 final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
-    private var state: State
-    private var waiting = 0
+    /// Behind pointers: the lock keeps accesses apart, so the runtime need not watch each of them.
+    private let state: UnsafeMutablePointer<State>
+    private let waiting: UnsafeMutablePointer<Int>
 
     init(_ state: State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe waiting = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
+        unsafe waiting.initialize(to: 0)
         unsafe mutex = .allocate(capacity: 1)
         unsafe changed = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
@@ -34,6 +38,9 @@ final class Monitor<State>: @unchecked Sendable {
         unsafe pthread_mutex_destroy(mutex)
         unsafe changed.deallocate()
         unsafe mutex.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
+        unsafe waiting.deallocate()
     }
 
     /// Runs `body` alone, as soon as `condition` holds. Whoever waits looks at its condition again
@@ -44,12 +51,12 @@ final class Monitor<State>: @unchecked Sendable {
     ) throws(E) -> R {
         unsafe pthread_mutex_lock(mutex)
         defer { unlock() }
-        while !condition(state) {
-            waiting += 1
+        while unsafe !condition(state.pointee) {
+            unsafe waiting.pointee += 1
             unsafe pthread_cond_wait(changed, mutex)
-            waiting -= 1
+            unsafe waiting.pointee -= 1
         }
-        return try body(&state)
+        return try unsafe body(&state.pointee)
     }
 
     /// Runs `body` alone.
@@ -60,7 +67,7 @@ final class Monitor<State>: @unchecked Sendable {
 
     @inline(__always)
     private func unlock() {
-        let wake = waiting > 0
+        let wake = unsafe waiting.pointee > 0
         unsafe pthread_mutex_unlock(mutex)
         if wake { unsafe pthread_cond_broadcast(changed) }
     }

@@ -11,10 +11,12 @@ internal import Glibc
 package final class Monitor<State>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var state: State
+    /// Behind a pointer: the lock keeps accesses apart, so the runtime need not watch each of them.
+    private let state: UnsafeMutablePointer<State>
 
     package init(_ state: sending State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
@@ -30,19 +32,21 @@ package final class Monitor<State>: @unchecked Sendable {
         unsafe pthread_mutex_destroy(mutex)
         unsafe condition.deallocate()
         unsafe mutex.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
     }
 
     /// Reads or changes the state without waking anybody.
     package func withLock<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        return body(&state)
+        return unsafe body(&state.pointee)
     }
 
     /// Changes the state and wakes all who wait on it.
     package func change<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
-        let result = body(&state)
+        let result = unsafe body(&state.pointee)
         unsafe pthread_cond_broadcast(condition)
         unsafe pthread_mutex_unlock(mutex)
         return result
@@ -51,7 +55,7 @@ package final class Monitor<State>: @unchecked Sendable {
     /// Changes the state and wakes one of those who wait on it: where any of them will do.
     package func changeWakingOne<Result>(_ body: (inout State) -> Result) -> Result {
         unsafe pthread_mutex_lock(mutex)
-        let result = body(&state)
+        let result = unsafe body(&state.pointee)
         unsafe pthread_cond_signal(condition)
         unsafe pthread_mutex_unlock(mutex)
         return result
@@ -63,7 +67,7 @@ package final class Monitor<State>: @unchecked Sendable {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
-            if let result = body(&state) { return result }
+            if let result = unsafe body(&state.pointee) { return result }
             unsafe pthread_cond_wait(condition, mutex)
         }
     }
@@ -82,9 +86,9 @@ package final class Monitor<State>: @unchecked Sendable {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
-            if let result = body(&state) { return result }
+            if let result = unsafe body(&state.pointee) { return result }
             if unsafe pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
-                return body(&state)
+                return unsafe body(&state.pointee)
             }
         }
     }
