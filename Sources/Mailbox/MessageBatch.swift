@@ -188,10 +188,13 @@ extension MessageBatch {
                 guard let header = MessageEncoding.header(in: bytes, at: offset) else {
                     preconditionFailure("a message batch holds bytes that are no message")
                 }
-                let end = offset + header.byteCount
+                // Within the segment: the header says so, and was held against its length.
+                let end = offset &+ header.byteCount
+                let range = unsafe Range(
+                    uncheckedBounds: (lower: offset &+ header.bodyOffset, upper: end))
                 try body(
                     header.sequence, header.timestampMilliseconds,
-                    bytes.extracting(offset + header.bodyOffset..<end))
+                    unsafe bytes.extracting(unchecked: range))
                 offset = end
             }
         }

@@ -57,10 +57,17 @@ package enum MessageEncoding {
     @inline(__always)
     package static func header(in bytes: borrowing Span<UInt8>, at offset: Int) -> Header? {
         guard offset >= 0, bytes.count - offset >= headerByteCount else { return nil }
-        let stamp = bytes.littleEndian(offset + 8, as: UInt64.self)
+        // Within the span: it was just compared with the length.
+        let (front, stamp) = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe (
+                UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)),
+                UInt64(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+            )
+        }
         let header = Header(
-            sequence: bytes.littleEndian(offset, as: UInt32.self),
-            bodyByteCount: Int(bytes.littleEndian(offset + 4, as: UInt32.self)),
+            sequence: UInt32(truncatingIfNeeded: front),
+            bodyByteCount: Int(front >> 32),
             timestampMilliseconds: Int64(stamp >> 16),
             deviceByteCount: Int((stamp >> 8) & 0xFF))
         guard header.deviceByteCount <= 64, stamp & 0xFF == 0,

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LMDB
 internal import Mailbox
 
@@ -26,7 +27,9 @@ enum BaseKey {
 
     /// The first sequence of a run's key, or nil when the key is not one of this mailbox's runs.
     @inline(__always)
-    static func firstSequence(_ key: borrowing Span<UInt8>, prefix: [UInt8]) -> SequenceNumber? {
+    static func firstSequence(
+        _ key: borrowing Span<UInt8>, prefix: borrowing Span<UInt8>
+    ) -> SequenceNumber? {
         guard key.count == prefix.count + 5, key[prefix.count] == runKind, key.hasPrefix(prefix)
         else { return nil }
         return key.bigEndian(prefix.count + 1)
@@ -60,10 +63,15 @@ enum BaseKey {
 extension Span where Element == UInt8 {
     /// Whether the span begins with these bytes.
     @inline(__always)
-    func hasPrefix(_ prefix: [UInt8]) -> Bool {
+    func hasPrefix(_ prefix: borrowing Span<UInt8>) -> Bool {
         guard count >= prefix.count else { return false }
-        for offset in prefix.indices where self[offset] != prefix[offset] { return false }
-        return true
+        return unsafe withUnsafeBytes { bytes in
+            unsafe prefix.withUnsafeBytes { prefix in
+                guard let start = bytes.baseAddress, let wanted = prefix.baseAddress
+                else { return unsafe prefix.isEmpty }
+                return unsafe memcmp(start, wanted, prefix.count) == 0
+            }
+        }
     }
 }
 
@@ -107,7 +115,6 @@ enum BaseRecord {
     static func check(
         _ value: borrowing Span<UInt8>, key: borrowing Span<UInt8>, atLeast minimum: Int
     ) throws(LMDBError) -> Int {
-        prefetch(value)
         guard value.count >= minimum else {
             throw .corrupted("a record is \(value.count) bytes long, \(minimum) are needed")
         }
@@ -163,7 +170,7 @@ enum RunRecord {
     /// Version, count and checksum, then the sum of the body bytes.
     static let headerByteCount = BaseRecord.headerByteCount + 4
 
-    /// What a run's header says, once its checksum holds.
+    /// A run's header.
     struct Header {
         var first: SequenceNumber
         var count: Int
@@ -171,10 +178,15 @@ enum RunRecord {
         var last: SequenceNumber { first + SequenceNumber(count - 1) }
     }
 
+    /// What a run's header says, once its checksum holds.
+    ///
+    /// - Parameter isAskedFor: its memory is on its way already.
     @inline(__always)
     static func header(
-        _ value: borrowing Span<UInt8>, key: borrowing Span<UInt8>, first: SequenceNumber
+        _ value: borrowing Span<UInt8>, key: borrowing Span<UInt8>, first: SequenceNumber,
+        isAskedFor: Bool = false
     ) throws(LMDBError) -> Header {
+        if !isAskedFor { prefetch(value) }
         let count = try BaseRecord.check(value, key: key, atLeast: headerByteCount)
         guard count > 0, UInt64(first) + UInt64(count - 1) <= UInt64(SequenceNumber.max), first > 0
         else { throw .corrupted("a run of messages has an impossible length") }

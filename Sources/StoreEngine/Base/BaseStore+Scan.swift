@@ -52,7 +52,7 @@ extension BaseStore {
         try transaction.withCursor(in: trees.waiting) {
             (cursor: inout ReadCursor) throws(LMDBError) in
             var isThere = try cursor.seek(to: start.span)
-            while isThere, cursor.key.hasPrefix(receiverPrefix) {
+            while isThere, cursor.key.hasPrefix(receiverPrefix.span) {
                 var prefix: [UInt8] = []
                 prefix.append(copying: cursor.key)
                 if after == nil || prefix != start {

@@ -74,7 +74,7 @@ final class BaseStore: Sendable {
             return database
         }
         guard let value = try transaction.value(for: markerKey.span, in: database),
-            value.count == marker(name).count, value.hasPrefix(marker(name))
+            value.count == marker(name).count, value.hasPrefix(marker(name).span)
         else { throw .corrupted("the tree '\(name)' lost its marker, or is of another format") }
         return database
     }
@@ -121,7 +121,7 @@ final class BaseStore: Sendable {
             (cursor: inout ReadCursor) throws(LMDBError) in
             let isBehind = try cursor.seek(to: key.span)
             guard isBehind ? try cursor.previous() : try cursor.last() else { return }
-            if BaseKey.firstSequence(cursor.key, prefix: prefix) != nil {
+            if BaseKey.firstSequence(cursor.key, prefix: prefix.span) != nil {
                 throw .corrupted("a mailbox has messages and no head")
             }
         }
@@ -140,7 +140,7 @@ final class BaseStore: Sendable {
             // Block 2^32 − 1 does not exist: the last block is in front of this place.
             let isBeyond = try cursor.seek(to: beyond.span)
             let found = isBeyond ? try cursor.previous() : try cursor.last()
-            guard found, cursor.key.count == producer.count + 4, cursor.key.hasPrefix(producer)
+            guard found, cursor.key.count == producer.count + 4, cursor.key.hasPrefix(producer.span)
             else { return 0 }
             let block: UInt32 = cursor.key.bigEndian(producer.count)
             let count = try BaseRecord.check(

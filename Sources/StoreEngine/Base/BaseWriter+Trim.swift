@@ -38,7 +38,7 @@ extension BaseWriter {
         if snapshot.isInBase, reached < snapshot.baseMax {
             let start = BaseKey.run(prefix, first: 0)
             var isThere = try cursor.seek(to: start.span)
-            while isThere, let first = BaseKey.firstSequence(cursor.key, prefix: prefix) {
+            while isThere, let first = BaseKey.firstSequence(cursor.key, prefix: prefix.span) {
                 _ = try RunRecord.header(cursor.value, key: cursor.key, first: first)
                 let isPassed = try Self.advance(
                     &reached, in: cursor.value, from: RunRecord.headerByteCount,
@@ -84,7 +84,7 @@ extension BaseWriter {
         var runs = 0
         let start = BaseKey.run(prefix, first: 0)
         while try cursor.seek(to: start.span),
-            let first = BaseKey.firstSequence(cursor.key, prefix: prefix), first <= sequence
+            let first = BaseKey.firstSequence(cursor.key, prefix: prefix.span), first <= sequence
         {
             if runs == Self.runsPerTrim {
                 removed.through = first - 1

@@ -173,7 +173,7 @@ private struct RunWriter {
     ) throws(LMDBError) {
         let headKey = BaseKey.head(prefix)
         guard try cursor.seek(exactly: headKey.span), try cursor.previous(),
-            let first = BaseKey.firstSequence(cursor.key, prefix: prefix),
+            let first = BaseKey.firstSequence(cursor.key, prefix: prefix.span),
             cursor.value.count + byteCount <= RunRecord.targetByteCount
         else { return }
         let header = try RunRecord.header(cursor.value, key: cursor.key, first: first)

@@ -71,34 +71,30 @@ extension BaseStore {
     ///   not full, the file has a hole there: it was compacted since the caller looked, or it is
     ///   damaged.
     func collect(
-        _ prefix: [UInt8], from: SequenceNumber, through: SequenceNumber,
+        _ key: MailboxKey, from: SequenceNumber, through: SequenceNumber,
         _ transaction: borrowing ReadTransaction, into page: inout PageBuilder
     ) throws(LMDBError) -> UInt64 {
         var expected = UInt64(from)
         var buffer: [UInt8] = []
         var bodyBytes = 0
+        var key = key.bytes
         let messages = trees.messages
         try transaction.withCursor(in: messages) { (cursor: inout ReadCursor) throws(LMDBError) in
-            guard try seekRun(containing: from, prefix, &cursor) else { return }
+            guard try seekRun(containing: from, &key, &cursor) else { return }
+            let prefix = key.span
             buffer.reserveCapacity(min(8_192, 160 * min(page.room, Int(through - from) + 1)))
+            var ahead = ReadAhead()
             while expected <= UInt64(through), !page.isFull {
                 guard let first = BaseKey.firstSequence(cursor.key, prefix: prefix) else { return }
-                let header = try RunRecord.header(cursor.value, key: cursor.key, first: first)
+                ahead.arrive(at: cursor.key, cursor.value)
+                let header = try RunRecord.header(
+                    cursor.value, key: cursor.key, first: first, isAskedFor: true)
                 guard UInt64(first) <= expected, UInt64(header.last) >= expected else { return }
-                if UInt64(first) == expected, header.last <= through,
-                    page.admitsAll(count: header.count, bodyBytes: header.bodyBytes)
-                {
-                    buffer.append(
-                        copying: cursor.value.extracting(
-                            RunRecord.headerByteCount..<cursor.value.count))
-                    page.take(count: header.count, bodyBytes: header.bodyBytes)
-                    bodyBytes += header.bodyBytes
-                    expected = UInt64(header.last) + 1
-                } else {
-                    try Self.copyPart(
-                        of: cursor.value, from: &expected, through: through, to: &buffer,
-                        bodyBytes: &bodyBytes, page: &page)
-                }
+                let part = try Self.part(
+                    of: cursor.value, header, from: expected, through: through, &page)
+                buffer.append(copying: cursor.value.extracting(part.bytes))
+                bodyBytes += part.bodyBytes
+                expected += UInt64(part.count)
                 if expected > UInt64(through) || page.isFull { return }
                 guard try cursor.next() else { return }
             }
@@ -111,35 +107,85 @@ extension BaseStore {
     ///
     /// The head's key is behind all runs, so the place behind the run wanted is always in the
     /// mailbox's stretch.
-    func seekRun<Access>(
-        containing sequence: SequenceNumber, _ prefix: [UInt8], _ cursor: inout TreeCursor<Access>
+    ///
+    /// - Parameter key: the mailbox's key, which has room for what is put behind it for a moment.
+    private func seekRun(
+        containing sequence: SequenceNumber, _ key: inout [UInt8], _ cursor: inout ReadCursor
     ) throws(LMDBError) -> Bool {
-        let behind =
-            sequence == .max
-            ? BaseKey.head(prefix) : BaseKey.run(prefix, first: sequence + 1)
-        guard try cursor.seek(to: behind.span) else { return try cursor.last() }
-        return try cursor.previous()
+        let count = key.count
+        if sequence == .max {
+            key.append(BaseKey.headKind)
+        } else {
+            key.append(BaseKey.runKind)
+            key.appendBigEndian(sequence + 1)
+        }
+        let isThere =
+            try cursor.seek(to: key.span) ? try cursor.previous() : try cursor.last()
+        key.removeLast(key.count - count)
+        return isThere
     }
 
-    private static func copyPart(
-        of value: borrowing Span<UInt8>, from expected: inout UInt64, through: SequenceNumber,
-        to buffer: inout [UInt8], bodyBytes: inout Int, page: inout PageBuilder
-    ) throws(LMDBError) {
-        var offset = RunRecord.headerByteCount
-        while offset < value.count {
-            guard let header = MessageEncoding.header(in: value, at: offset) else {
-                throw .corrupted("a run holds bytes that are no message")
-            }
-            let end = offset + header.byteCount
-            if UInt64(header.sequence) == expected {
-                guard header.sequence <= through, page.admits(bodyBytes: header.bodyByteCount)
-                else { return }
-                buffer.append(copying: value.extracting(offset..<end))
-                page.take(count: 1, bodyBytes: header.bodyByteCount)
-                bodyBytes += header.bodyByteCount
-                expected += 1
-            }
-            offset = end
+    /// A stretch of a run.
+    private struct Part {
+        var bytes: Range<Int>
+        var count: Int
+        var bodyBytes: Int
+    }
+
+    /// The run's messages `from … through`, as far as the page admits; the page counts them.
+    @inline(__always)
+    private static func part(
+        of value: borrowing Span<UInt8>, _ header: RunRecord.Header, from: UInt64,
+        through: SequenceNumber, _ page: inout PageBuilder
+    ) throws(LMDBError) -> Part {
+        var part = Part(
+            bytes: RunRecord.headerByteCount..<value.count, count: header.count,
+            bodyBytes: header.bodyBytes)
+        if UInt64(header.first) < from {
+            try skip(Int(from - UInt64(header.first)), of: value, &part, to: from)
         }
+        if header.last <= through, page.admitsAll(count: part.count, bodyBytes: part.bodyBytes) {
+            page.take(count: part.count, bodyBytes: part.bodyBytes)
+            return part
+        }
+        let wanted = Int(UInt64(min(through, header.last)) + 1 - from)
+        part = Part(
+            bytes: part.bytes.lowerBound..<part.bytes.lowerBound, count: 0, bodyBytes: 0)
+        while part.count < wanted {
+            let message = try message(in: value, at: part.bytes.upperBound)
+            guard page.admits(bodyBytes: message.bodyByteCount) else { break }
+            page.take(count: 1, bodyBytes: message.bodyByteCount)
+            part.bytes = part.bytes.lowerBound..<part.bytes.upperBound + message.byteCount
+            part.count += 1
+            part.bodyBytes += message.bodyByteCount
+        }
+        return part
+    }
+
+    /// Takes so many messages off the part's front; `sequence` must be next.
+    private static func skip(
+        _ count: Int, of value: borrowing Span<UInt8>, _ part: inout Part, to sequence: UInt64
+    ) throws(LMDBError) {
+        var offset = part.bytes.lowerBound
+        for _ in 0..<count {
+            let message = try message(in: value, at: offset)
+            offset += message.byteCount
+            part.bodyBytes -= message.bodyByteCount
+        }
+        guard UInt64(try message(in: value, at: offset).sequence) == sequence else {
+            throw .corrupted("a run's messages do not follow each other")
+        }
+        part.count -= count
+        part.bytes = offset..<part.bytes.upperBound
+    }
+
+    @inline(__always)
+    private static func message(
+        in value: borrowing Span<UInt8>, at offset: Int
+    ) throws(LMDBError) -> MessageEncoding.Header {
+        guard let header = MessageEncoding.header(in: value, at: offset) else {
+            throw .corrupted("a run holds bytes that are no message")
+        }
+        return header
     }
 }

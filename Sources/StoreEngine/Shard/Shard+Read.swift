@@ -223,7 +223,7 @@ extension Shard {
                 return nil
             case .plan(let plan):
                 var page = PageBuilder(limit: limit)
-                let next = try collect(plan, prefix, transaction, &page)
+                let next = try collect(plan, key, transaction, &page)
                 // One snapshot: nothing can have moved.
                 if next <= UInt64(plan.through), !page.isFull {
                     throw .corrupted("message \(next) of a mailbox is missing")
@@ -257,17 +257,16 @@ extension Shard {
         var page = PageBuilder(limit: limit)
         let baseThrough = min(plan.baseMax, plan.through)
         if plan.from <= UInt64(baseThrough) {
-            let prefix = key.bytes
             let isWhole = try readBase { transaction throws(LMDBError) -> Bool in
-                let next = try collect(plan, prefix, transaction, &page)
+                let next = try collect(plan, key, transaction, &page)
                 if next > UInt64(baseThrough) || page.isFull { return true }
                 // A hole: compacted since the plan was made, or damage.
-                if UInt64(try base.head(prefix, transaction).head.floor) >= next { return false }
+                if UInt64(try base.head(key.bytes, transaction).head.floor) >= next { return false }
                 throw .corrupted("message \(next) of a mailbox is missing")
             }
             guard isWhole else { return nil }
         }
-        page.batch.reserveSegments(plan.tail.count + 1)
+        if !plan.tail.isEmpty { page.batch.reserveSegments(plan.tail.count + 1) }
         for (payload, offset, bodyBytes) in plan.tail {
             guard page.admits(bodyBytes: bodyBytes) else { break }
             page.share(payload, offset: offset, bodyBytes: bodyBytes)
@@ -276,13 +275,13 @@ extension Shard {
     }
 
     private func collect(
-        _ plan: ReadPlan, _ prefix: [UInt8], _ transaction: borrowing ReadTransaction,
+        _ plan: ReadPlan, _ key: MailboxKey, _ transaction: borrowing ReadTransaction,
         _ page: inout PageBuilder
     ) throws(LMDBError) -> UInt64 {
         let through = min(plan.baseMax, plan.through)
         guard plan.from <= UInt64(through) else { return plan.from }
         return try base.collect(
-            prefix, from: SequenceNumber(plan.from), through: through, transaction, into: &page)
+            key, from: SequenceNumber(plan.from), through: through, transaction, into: &page)
     }
 
     private static func result(_ plan: ReadPlan, _ page: PageBuilder, _ epoch: Epoch) -> FetchResult

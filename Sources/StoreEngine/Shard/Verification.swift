@@ -106,7 +106,7 @@ struct Verification {
             prefix = mailbox.bytes
         }
         do throws(LMDBError) {
-            if let first = BaseKey.firstSequence(key.span, prefix: prefix) {
+            if let first = BaseKey.firstSequence(key.span, prefix: prefix.span) {
                 try checkRun(first, key, value, mailbox)
             } else if key == BaseKey.head(prefix) {
                 try checkHead(key, value, mailbox)
