@@ -47,9 +47,9 @@ extension BaseWriter {
                 isThere = try cursor.next()
             }
         }
-        for (payload, offset) in snapshot.tail {
-            guard let header = MessageEncoding.header(in: payload.span, at: offset),
-                header.sequence <= snapshot.acknowledged, header.timestampMilliseconds <= cutoff
+        for message in snapshot.tail {
+            let header = message.header
+            guard header.sequence <= snapshot.acknowledged, header.timestampMilliseconds <= cutoff
             else { return reached }
             reached = max(reached, header.sequence)
         }

@@ -79,13 +79,11 @@ struct BaseWriter {
     ) throws(LMDBError) -> UInt64 {
         var run = RunWriter(prefix: prefix)
         var written: UInt64 = 0
-        for (payload, offset) in snapshot.tail {
-            prefetch(payload.span.extracting(offset..<min(offset + 128, payload.count)))
+        for message in snapshot.tail {
+            prefetch(message.bytes.extracting(first: 128))
         }
-        for (payload, offset) in snapshot.tail {
-            guard let header = MessageEncoding.header(in: payload.span, at: offset) else {
-                preconditionFailure("a tail points at bytes that are no message")
-            }
+        for message in snapshot.tail {
+            let header = message.header
             if header.sequence <= outcome.floor {
                 outcome.removedMessages += 1
                 outcome.skippedMessages += 1
@@ -96,8 +94,7 @@ struct BaseWriter {
                 try run.resume(behind: header.sequence, adding: header.byteCount, &cursor)
             }
             try run.add(
-                payload[offset..<offset + header.byteCount], sequence: header.sequence,
-                bodyBytes: header.bodyByteCount, &cursor)
+                message.bytes, sequence: header.sequence, bodyBytes: header.bodyByteCount, &cursor)
             outcome.writtenMessages += 1
             written += UInt64(header.bodyByteCount)
         }
@@ -186,7 +183,7 @@ private struct RunWriter {
     }
 
     mutating func add(
-        _ message: ArraySlice<UInt8>, sequence: SequenceNumber, bodyBytes: Int,
+        _ message: borrowing Span<UInt8>, sequence: SequenceNumber, bodyBytes: Int,
         _ cursor: inout WriteCursor
     ) throws(LMDBError) {
         if count > 0, record.count + message.count > RunRecord.targetByteCount {
@@ -198,7 +195,7 @@ private struct RunWriter {
             first = sequence
             self.bodyBytes = 0
         }
-        record.append(contentsOf: message)
+        record.append(copying: message)
         count += 1
         self.bodyBytes += bodyBytes
     }

@@ -20,7 +20,7 @@ struct MailboxSnapshot {
     let isInBase: Bool
     let isWaitingInBase: Bool
     /// The encoded messages `baseMax + 1 … max`.
-    let tail: [(payload: [UInt8], offset: Int)]
+    let tail: [LentMessage]
     let producers: [Producer]
     /// The bytes of these messages.
     let tailBytes: Int
@@ -39,7 +39,7 @@ struct MailboxSnapshot {
     ) {
         self.number = number
         key = entry.key
-        var tail: [(payload: [UInt8], offset: Int)] = []
+        var tail: [LentMessage] = []
         let visible = Int(entry.visibleMax - entry.baseMax)
         tail.reserveCapacity(visible)
         var taken = 0
@@ -48,18 +48,14 @@ struct MailboxSnapshot {
         table.prefetchMessages(entry.tail[..<visible])
         for slot in entry.tail[..<visible] {
             if let synced, !slot.isIn(groupsThrough: synced) { break }
-            let payload = table.payload(slot)
-            let offset = Int(slot.offset)
-            guard let header = MessageEncoding.header(in: payload.span, at: offset) else {
-                preconditionFailure("a tail points at bytes that are no message")
-            }
-            if taken > 0, taken + header.byteCount > bytes {
+            let message = table.lend(slot)
+            if taken > 0, taken + message.header.byteCount > bytes {
                 isCutByBytes = true
                 break
             }
-            taken += header.byteCount
-            tail.append((payload, offset))
-            newestTimestamp = header.timestampMilliseconds
+            taken += message.header.byteCount
+            tail.append(message)
+            newestTimestamp = message.header.timestampMilliseconds
         }
         isWhole = !isCutByBytes
         leavesUnsynced = isWhole && tail.count < visible

@@ -15,7 +15,9 @@ struct MailboxTable: ~Copyable {
     var numbersGiven: Int { entries.count }
 
     /// The payloads of durable groups that tails point into; the first one has number `firstGroup`.
-    private(set) var groups: [[UInt8]] = []
+    private var groups: [[UInt8]] = []
+    /// Where their bytes are: an array that nobody changes keeps them at one address.
+    private var groupBytes: [LentGroup] = []
     private(set) var firstGroup: UInt64 = 1
     /// Bytes of `groups`, and of what tails and changed entries take beside them.
     private(set) var tailBytes = 0
@@ -71,11 +73,7 @@ struct MailboxTable: ~Copyable {
     /// Asks for the messages that these slots point at.
     func prefetchMessages(_ slots: ArraySlice<TailSlot>) {
         for slot in slots {
-            let group = Int(slot.group &- UInt32(truncatingIfNeeded: firstGroup))
-            unsafe groups[group].withUnsafeBufferPointer { payload in
-                guard let first = payload.baseAddress else { return }
-                unsafe mailbox_prefetch(first + Int(slot.offset), 1)
-            }
+            groupBytes[place(of: slot)].prefetch(at: Int(slot.offset))
         }
     }
 
@@ -167,9 +165,19 @@ struct MailboxTable: ~Copyable {
 
     /// The payload of a group that tails still point into.
     @inline(__always)
-    func payload(_ slot: TailSlot) -> [UInt8] {
+    func payload(_ slot: TailSlot) -> [UInt8] { groups[place(of: slot)] }
+
+    /// A message of a tail, without a count of who looks at it: for the checkpoint thread, which
+    /// alone lets go of groups.
+    @inline(__always)
+    func lend(_ slot: TailSlot) -> LentMessage {
+        LentMessage(groupBytes[place(of: slot)], offset: Int(slot.offset))
+    }
+
+    @inline(__always)
+    private func place(of slot: TailSlot) -> Int {
         // Groups are numbered modulo 2^32 in slots: the difference is small and right.
-        groups[Int(slot.group &- UInt32(truncatingIfNeeded: firstGroup))]
+        Int(slot.group &- UInt32(truncatingIfNeeded: firstGroup))
     }
 
     /// Adds a durable group, which must be the one behind the newest.
@@ -177,6 +185,7 @@ struct MailboxTable: ~Copyable {
         if groups.isEmpty { firstGroup = position.rawValue }
         precondition(position.rawValue == firstGroup + UInt64(groups.count))
         groups.append(payload)
+        groupBytes.append(LentGroup(payload))
         tailBytes += payload.count + Self.groupCost
     }
 
@@ -186,6 +195,7 @@ struct MailboxTable: ~Copyable {
         let released = min(groups.count, Int(position.rawValue - firstGroup + 1))
         for group in groups[..<released] { tailBytes -= group.count + Self.groupCost }
         groups.removeFirst(released)
+        groupBytes.removeFirst(released)
         firstGroup += UInt64(released)
     }
 
