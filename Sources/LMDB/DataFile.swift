@@ -17,8 +17,12 @@ package struct DataFile: ~Copyable {
     struct Meta {
         let pageBytes: Int
         let lastPage: Int
-        let freeListRoot: Int?
+        /// Of the free list, and of the other trees; `.max` for one that is empty.
+        let roots: [UInt64]
+        let flags: [UInt16]
         let transactionID: UInt
+
+        var freeListRoot: Int? { roots[0] == .max ? nil : Int(clamping: roots[0]) }
     }
 
     static let pageHeaderBytes = 16
@@ -55,6 +59,7 @@ package struct DataFile: ~Copyable {
         let first = try file.meta(at: 0)
         let second = try file.meta(at: first.pageBytes)
         let newest = second.transactionID > first.transactionID ? second : first
+        try Self.checkRoots(newest)
         let pagesPresent = file.byteCount / newest.pageBytes
         guard pagesPresent <= newest.lastPage else { return }
         var freeList = FreeList(meta: newest, firstMissing: pagesPresent)
@@ -79,19 +84,23 @@ package struct DataFile: ~Copyable {
         guard (512...65536).contains(pageBytes), pageBytes & (pageBytes - 1) == 0,
             lastPage >= 1, lastPage < 1 << 46
         else { throw Self.damaged("data.mdb has a meta page out of range") }
-        // LMDB follows roots without a look at them, and takes flags for what they say.
-        for (offset, flags) in [(80, UInt16(0x08)), (128, 0)] {
-            let root = page.word64(offset)
-            guard root == .max || (2...lastPage).contains(root), page.word16(offset - 36) == flags
-            else {
-                throw Self.damaged("data.mdb has a meta page with a root or flags that cannot be")
-            }
-        }
-        let root = page.word64(80)
         return Meta(
             pageBytes: pageBytes, lastPage: Int(lastPage),
-            freeListRoot: root == .max ? nil : Int(clamping: root),
-            transactionID: UInt(page.word64(144)))
+            roots: [page.word64(80), page.word64(128)],
+            flags: [page.word16(44), page.word16(92)], transactionID: UInt(page.word64(144)))
+    }
+
+    /// LMDB follows roots without a look at them, and takes flags for what they say.
+    ///
+    /// Only the newest meta page counts, for LMDB too. One that it fails to write gets its older
+    /// number and last page back, and keeps the roots that were to be written.
+    private static func checkRoots(_ newest: Meta) throws(LMDBError) {
+        let areRootsThere = newest.roots.allSatisfy {
+            $0 == .max || (2...UInt64(newest.lastPage)).contains($0)
+        }
+        guard areRootsThere, newest.flags == [0x08, 0] else {
+            throw damaged("data.mdb has a meta page with a root or flags that cannot be")
+        }
     }
 
     /// The bytes at `offset`. Throws `corrupted` when the file has not all of them.

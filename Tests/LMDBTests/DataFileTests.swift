@@ -58,6 +58,27 @@ import Testing
         #expect(openingCode(directory) == .versionMismatch)
     }
 
+    /// When LMDB cannot write a meta page, it puts back the older number and last page, and leaves
+    /// the roots that were to be written, on pages that this last page does not reach: the fault
+    /// sweep found that such a file was refused, although LMDB goes by the other meta page.
+    @Test(arguments: [40 + 40, 88 + 40])
+    func opensAfterAMetaPageThatCouldNotBeWritten(rootOffset: Int) throws {
+        let directory = try fixture()
+        let whole = try Data(contentsOf: directory.dataFile)
+        func number(_ page: Int) -> UInt64 {
+            let start = page * 4_096 + 144
+            return (0..<8).reduce(0) { $0 | UInt64(whole[start + $1]) << UInt64(8 * $1) }
+        }
+        let newest = number(1) > number(0) ? 1 : 0
+        for page in [0, 1] {
+            var bytes = whole
+            let start = page * 4_096 + rootOffset
+            bytes.replaceSubrange(start..<start + 8, with: [0, 0, 0, 1, 0, 0, 0, 0])
+            try bytes.write(to: directory.dataFile)
+            #expect(openingCode(directory) == (page == newest ? .corrupted : nil))
+        }
+    }
+
     /// Flips in the meta pages and in the free list must not get past the check into a crash of
     /// its own; what LMDB then makes of the rest is for the records' checksums to find.
     @Test func survivesDamageAnywhereInAShortFile() throws {
