@@ -66,8 +66,10 @@ TEST_FLAGS := --skip-build --disable-xctest
 # Suites that speak over connections run one after the other: beside the engine's, which keep every
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|SendSrv|RecvSrv|PushSrv|ConnectSrv|MailboxClient)Tests
+CRASH_TESTS := powercut killpoints faults fscuts
+OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon
 .PHONY: test
-test: deps test-embedding test-benchmarks test-proto test-interop test-bench-daemon ## build everything and run every test
+test: deps $(CRASH_TESTS) $(OTHER_TESTS) ## build everything and run every test
 	$(SWIFT) build --build-tests
 ifdef FILTER
 	$(SWIFT) test $(TEST_FLAGS) --filter '$(FILTER)'
@@ -84,6 +86,39 @@ test-embedding: deps ## build and run the embedding example; prove that it compi
 test-benchmarks: deps-bench ## run the benchmarks for a moment, so that they never rot
 	$(SWIFT) run -c release --package-path Benchmarks --scratch-path .build-bench \
 	    engine-bench --smoke
+
+# `make powercut N=5000000`; `make killpoints` and `make faults` take every call with a stride of 1.
+N ?= 100000
+STRIDE ?= 1
+# `make fscuts ROUNDS=1000`
+ROUNDS ?= 20
+CRASH_TEST := .build-crash/.build/release/crash-test
+FILE_SHIM := .build-crash/file-shim.so
+.PHONY: build-crash
+build-crash: deps
+	@mkdir -p .build-crash
+	@ln -sfn ../Sources .build-crash/Sources
+	@ln -sfn ../Tests .build-crash/Tests
+	@ln -sfn ../Tests/crash-test/Package.swift .build-crash/Package.swift
+	$(SWIFT) build -c release --package-path .build-crash --product crash-test
+	clang -O2 -Wall -Wextra -Werror -shared -fPIC -o $(FILE_SHIM) Tests/crash-test/shim/file-shim.c
+
+.PHONY: powercut
+powercut: build-crash ## cut the power at N places, and hold the engine to what it promised
+	$(CRASH_TEST) powercut --states $(N) --shim $(CURDIR)/$(FILE_SHIM) \
+	    --keep $(CURDIR)/.build-crash/violations $(if $(SEED),--seed '$(SEED)')
+
+.PHONY: killpoints
+killpoints: build-crash ## kill the engine at every call of every operation
+	$(CRASH_TEST) killpoints --stride $(STRIDE) --shim $(CURDIR)/$(FILE_SHIM)
+
+.PHONY: faults
+faults: build-crash ## let every call of every operation fail once, in four ways
+	$(CRASH_TEST) faults --stride $(STRIDE) --shim $(CURDIR)/$(FILE_SHIM)
+
+.PHONY: fscuts
+fscuts: build-crash ## shut a real ext4 down under the engine, ROUNDS times; root alone can
+	$(CRASH_TEST) filesystem --rounds $(ROUNDS)
 
 INTEROP := .build/interop
 # The generated code's outermost package has the name of a module of Python's own: as a package with

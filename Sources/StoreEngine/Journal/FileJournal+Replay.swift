@@ -88,7 +88,8 @@ extension FileJournal {
         var end = end
         while offset < bytes.count, limit.map({ expected < $0 }) ?? true,
             let frame = JournalFrame.parse(bytes.span, at: offset, seed: seed),
-            frame.generation == header.generation, frame.position == expected
+            frame.generation == header.generation || PlantedBug.framesWithoutGeneration.isMade,
+            frame.position == expected
         {
             if expected > end {
                 let start = offset + JournalFrame.headerByteCount

@@ -120,6 +120,7 @@ extension Shard {
         }
         if numbers.isEmpty, control.withLock({ $0.truncatedPosition }) == position { return }
         var pending = sorted(numbers)[...]
+        if PlantedBug.positionBeforeData.isMade { _ = try write([], completing: position) }
         do throws(StoreError) {
             repeat {
                 // A segment ahead is a convenience: without room for it, the checkpoint is what

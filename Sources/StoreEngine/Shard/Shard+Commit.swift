@@ -14,6 +14,7 @@ extension Shard {
             try waitForTailRoom()
             try commit(requests, &turn)
             for request in requests { request.complete() }
+            if PlantedBug.acknowledgeBeforeSync.isMade { try journal.sync() }
         } catch {
             for request in requests { request.fail(error) }
         }
@@ -53,7 +54,7 @@ extension Shard {
                 let stopwatch = Stopwatch(for: configuration.observer)
                 _ = try journal.append(
                     group.payload, recordCount: group.recordCount, following: end,
-                    synced: configuration.durability == .commit)
+                    synced: syncsBeforePublishing)
                 group.journalNanoseconds = stopwatch.nanoseconds
                 try configuration.faults?.crash(at: .commitBeforePublish)
             } catch {
@@ -70,10 +71,16 @@ extension Shard {
                 throw error
             }
             publish(group)
+            if PlantedBug.visibleBeforeSync.isMade { try journal.sync() }
         }
         count(group)
         turn.allocations = group.allocations
         turn.acknowledgements = group.acknowledgements
+    }
+
+    private var syncsBeforePublishing: Bool {
+        configuration.durability == .commit && !PlantedBug.acknowledgeBeforeSync.isMade
+            && !PlantedBug.visibleBeforeSync.isMade
     }
 
     /// Lets go of heads beyond the cache's limit. Here, because entry numbers change hands.

@@ -1,0 +1,44 @@
+import Glibc
+import Mailbox
+
+/// Cuts the power, kills and disturbs the engine at every call, and holds it to what it promised.
+@main
+enum CrashTest {
+    static func main() async {
+        do {
+            let words = CommandLine.arguments
+            guard words.count > 1 else { throw Failure("name a command; see docs/TESTING.md") }
+            let options = try Options(words[2...])
+            switch words[1] {
+            case "work": try await work(options)
+            case "powercut": try PowerCutCommand(options).run()
+            case "powercut-part": try PowerCutCommand.runPart(options)
+            case "prepare":
+                try OperationRun(root: options.text("root"), operation: nil).prepare()
+            case "perform":
+                guard let operation = Operation(rawValue: try options.text("operation")) else {
+                    throw Failure("there is no such operation")
+                }
+                try OperationRun(root: options.text("root"), operation: operation).perform()
+            case "filesystem": try FileSystemCut(options).run()
+            case "killpoints", "faults": try SweepCommand(words[1], options).run()
+            case "killpoints-part", "faults-part": try SweepCommand(words[1], options).runPart()
+            default: throw Failure("\(words[1]) is no command")
+            }
+        } catch {
+            let text = Array("crash-test: \(error)\n".utf8)
+            _ = write(2, text, text.count)
+            exit(1)
+        }
+    }
+
+    private static func work(_ options: Options) async throws {
+        guard let durability = Durability(rawValue: options.text("durability", else: "commit"))
+        else { throw Failure("--durability is commit, interval or system") }
+        await Workload(
+            root: try options.text("root"), seed: UInt64(try options.number("seed", else: 1)),
+            run: try options.number("run", else: 1), durability: durability,
+            sends: try options.number("sends", else: 60)
+        ).start()
+    }
+}

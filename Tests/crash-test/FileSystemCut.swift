@@ -1,0 +1,127 @@
+import Glibc
+
+/// `crash-test filesystem`: the workload on a real ext4 in a loop device, which is shut down under
+/// it as a power cut would; then it is mounted again, and the store held to what it promised. Again
+/// and again on one store.
+struct FileSystemCut {
+    private let options: Options
+    private let scratch = Shares.scratch("filesystem")
+
+    init(_ options: Options) { self.options = options }
+
+    private var mountPoint: String { "\(scratch)/mounted" }
+    private var root: String { "\(mountPoint)/root" }
+
+    func run() throws {
+        let rounds = try options.number("rounds", else: 20)
+        let seed = UInt64(try options.number("seed", else: Int.random(in: 1...(1 << 40))))
+        print("filesystem: seed \(seed)")
+        guard geteuid() == 0 else { return skip("only root mounts file systems") }
+        try Files.remove(scratch)
+        try Files.makeDirectory(scratch)
+        try Files.makeDirectory(mountPoint)
+        defer {
+            // Unmounted by then: what is mounted there is not to be removed with it.
+            if rmdir(mountPoint) == 0 { try? Files.remove(scratch) }
+        }
+        guard try isMade() else { return skip("no ext4 image can be made here (mkfs.ext4)") }
+        guard isMounted() else { return skip("this machine mounts no loop device") }
+        var isDone = false
+        defer { if !isDone { _ = try? tool("umount", ["-l", mountPoint]) } }
+        try Files.makeDirectory(root)
+        var history = History()
+        var random = SeededRandom(seed: seed)
+        var violations = 0
+        for round in 1...rounds {
+            guard try cut(round, &history, &random) else {
+                return skip("this kernel does not shut ext4 down")
+            }
+            do throws(Failure) {
+                try Oracle().checkAllCopies(root, history)
+                history = try Oracle().open("\(root)/store", history, &random)
+            } catch {
+                violations += 1
+                print("violation: seed \(seed), round \(round): \(error)")
+            }
+        }
+        guard try tool("umount", [mountPoint]) else { throw Failure("cannot unmount") }
+        isDone = true
+        let accepted = history.mailboxes.reduce(0) { $0 + $1.accepted.reduce(0) { $0 + Int($1) } }
+        print("filesystem.accepted: \(accepted)")
+        print("filesystem.cuts: \(rounds)")
+        print("filesystem.violations: \(violations)")
+        if violations > 0 { throw Failure("promises were broken") }
+    }
+
+    private func skip(_ reason: String) { print("filesystem: skipped: \(reason)") }
+
+    // MARK: The file system
+
+    private func tool(_ name: String, _ arguments: [String]) throws(Failure) -> Bool {
+        try Child(arguments, executable: name).wait() == .exit(0)
+    }
+
+    private var image: String { "\(scratch)/image" }
+
+    private func isMade() throws(Failure) -> Bool {
+        let descriptor = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, ftruncate(descriptor, 64 << 20) == 0 else {
+            throw Failure("cannot make \(image)")
+        }
+        close(descriptor)
+        return (try? tool("mkfs.ext4", ["-q", "-F", image])) ?? false
+    }
+
+    private func isMounted() -> Bool {
+        (try? tool("mount", ["-o", "loop", image, mountPoint])) ?? false
+    }
+
+    private static let shutDown: UInt = 0x8004_587D
+    /// With its journal flushed first, and without.
+    private static let manners: [UInt32] = [1, 2]
+
+    private func isShutDown(_ manner: UInt32) -> Bool {
+        let descriptor = open(mountPoint, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var manner = manner
+        return ioctl(descriptor, Self.shutDown, &manner) == 0
+    }
+
+    // MARK: A cut
+
+    /// Lets the workload run until it said so much, shuts the file system down, and mounts it
+    /// again.
+    ///
+    /// - Returns: false when the kernel cannot do that.
+    private func cut(
+        _ round: Int, _ history: inout History, _ random: inout SeededRandom
+    ) throws(Failure) -> Bool {
+        let output = "\(scratch)/said"
+        try Files.remove(output)
+        let child = try Child(
+            [
+                "work", "--root", root, "--seed", String(random.next() >> 1), "--run",
+                String(round), "--sends", "1000000",
+            ], output: output)
+        let wanted = Int.random(in: 200...20_000, using: &random)
+        while child.isRunning, Self.byteCount(output) < wanted { sched_yield() }
+        let isCut = isShutDown(Self.manners[Int(random.next() % 2)])
+        child.kill()
+        _ = child.wait()
+        guard isCut else { return false }
+        guard try tool("umount", [mountPoint]), isMounted() else {
+            throw Failure("the file system cannot be mounted again")
+        }
+        // The last line counts only when it came whole.
+        let text = String(decoding: try Files.read(output), as: UTF8.self)
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        where !line.isEmpty { history.hear(line) }
+        return true
+    }
+
+    private static func byteCount(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+}
