@@ -40,6 +40,7 @@ let package = Package(
         .library(name: "StoreEngine", targets: ["StoreEngine"]),
         .library(name: "StoreAPI", targets: ["StoreAPI"]),
         .library(name: "StoreSrv", targets: ["StoreSrv"]),
+        .library(name: "ConnectSrv", targets: ["ConnectSrv"]),
         .library(name: "MailboxTesting", targets: ["MailboxTesting"]),
         .executable(name: "mailboxd", targets: ["mailboxd"]),
         .executable(name: "mailboxctl", targets: ["mailboxctl"]),
@@ -104,6 +105,25 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ] + grpc,
             swiftSettings: house),
+        // What devices connect to: WebSockets, tokens, and a page to try it with.
+        .target(
+            name: "ConnectSrv",
+            dependencies: [
+                "StoreAPI", "ClientWire", "Mailbox", logging, metrics, lifecycle,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            resources: [
+                .embedInCode("Web/index.html"), .embedInCode("Web/chat.css"),
+                .embedInCode("Web/chat.js"), .embedInCode("Web/client.js"),
+                .embedInCode("Web/store.js"),
+            ],
+            swiftSettings: house),
         // A backend of swift-metrics that writes Prometheus's text format.
         .target(
             name: "MetricsText",
@@ -166,6 +186,20 @@ let package = Package(
                 "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
                 metrics,
             ] + grpc,
+            swiftSettings: house),
+        .testTarget(
+            name: "ConnectSrvTests",
+            dependencies: [
+                "ConnectSrv", "StoreAPI", "ClientWire", "Mailbox", "MailboxTesting", logging,
+                metrics,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "MetricsTextTests",

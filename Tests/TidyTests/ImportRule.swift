@@ -18,6 +18,11 @@ enum ImportRule {
             "Foundation", "NIOCore",
         ]),
         "ClientWire": ["SwiftProtobuf", "Foundation"],
+        "ConnectSrv": [
+            "StoreAPI", "ClientWire", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "JWTKit",
+            "SwiftProtobuf", "Foundation",
+        ],
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
             "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",

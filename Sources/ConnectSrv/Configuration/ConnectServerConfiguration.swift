@@ -1,0 +1,49 @@
+/// How devices are served. Every limit has a default that suits a small server.
+public struct ConnectServerConfiguration: Sendable {
+    /// Where connections are taken.
+    public struct Endpoint: Hashable, Sendable {
+        /// An IPv4 or IPv6 address.
+        public var host: String
+        /// 0 takes any that is free.
+        public var port: Int
+
+        /// An address and a port.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        /// Whether only this machine reaches it.
+        public var isLoopback: Bool {
+            host == "::1" || host == "localhost" || host.hasPrefix("127.")
+        }
+    }
+
+    /// The server's certificate.
+    public struct TLS: Hashable, Sendable {
+        /// The certificate's file (PEM), with the intermediate ones behind it.
+        public var certificatePath: String
+        /// Its private key's file (PEM).
+        public var keyPath: String
+
+        /// A server's certificate.
+        public init(certificatePath: String, keyPath: String) {
+            self.certificatePath = certificatePath
+            self.keyPath = keyPath
+        }
+    }
+
+    /// Where connections are taken.
+    public var endpoint = Endpoint(host: "127.0.0.1", port: 7190)
+    /// TLS; nil serves plain text, for a proxy in front or for this machine alone.
+    public var tls: TLS?
+    /// The instance's name in PushSrv, unique among all that run; drawn at random by default.
+    public var instance = "connect-\(UInt64.random(in: 1...UInt64.max))"
+    /// Whether the chat page is served at `/`.
+    public var servesPage = true
+    /// What one device, account or address may take.
+    public var limits = ConnectLimits()
+
+    /// All defaults.
+    public init() {}
+}
