@@ -1,3 +1,4 @@
+internal import CChecksum
 internal import Mailbox
 internal import Synchronization
 
@@ -28,7 +29,8 @@ final class AppendRequest: @unchecked Sendable {
     private(set) var results: [Result<AppendResult, StoreError>] = []
     /// What concerns the call as a whole.
     var failure: StoreError?
-    private let completion: Completion
+    /// To be called once, when the results are in place, or the failure is.
+    let completion: Completion
 
     /// How the caller learns that the request is done.
     @safe
@@ -36,6 +38,21 @@ final class AppendRequest: @unchecked Sendable {
         case continuation(UnsafeContinuation<Void, Never>)
         case monitor(Monitor<Bool>)
         case latch(Latch)
+
+        /// Lets the caller go on.
+        func call() {
+            switch self {
+            case .continuation(let continuation): unsafe continuation.resume()
+            case .monitor(let monitor): monitor.change { $0 = true }
+            case .latch(let latch): latch.countDown()
+            }
+        }
+    }
+
+    /// Asks for the memory of a request for one message.
+    @inline(__always)
+    func prefetch() {
+        unsafe mailbox_prefetch(Unmanaged.passUnretained(self).toOpaque(), 448)
     }
 
     /// A request for one message.
@@ -121,18 +138,10 @@ final class AppendRequest: @unchecked Sendable {
         return nil
     }
 
-    /// The results are in place, or the failure is: lets the caller go on. Called once.
-    func complete() {
-        switch completion {
-        case .continuation(let continuation): unsafe continuation.resume()
-        case .monitor(let monitor): monitor.change { $0 = true }
-        case .latch(let latch): latch.countDown()
-        }
-    }
-
+    /// Refuses a request that was not queued.
     func fail(_ error: StoreError) {
         failure = error
-        complete()
+        completion.call()
     }
 }
 
