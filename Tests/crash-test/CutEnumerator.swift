@@ -23,6 +23,9 @@ struct CutEnumerator {
         case random(UInt64)
     }
 
+    /// Pieces that are left out, and stand alone, in front of a sync; of more, so many at random.
+    private static let singlesMaximum = 100
+
     let trace: Trace
     let oracle: Oracle
     let directory: StateDirectory
@@ -80,6 +83,10 @@ struct CutEnumerator {
             if summary.violations.count >= violationsMaximum { return }
         }
         try visit(trace.records.count, newest: newest, quota: quota)
+        if let wrong = history.wrong { summary.violations.append("a reader saw it: \(wrong)") }
+        if history.failures.contains("untyped") {
+            summary.violations.append("an error without a code")
+        }
     }
 
     /// The directory as the program left it, if nothing was cut.
@@ -95,7 +102,7 @@ struct CutEnumerator {
         }
         let count = model.pending.count
         var tried = 0
-        for choice in systematic(cut, newest: newest, quota: quota) where tried < quota {
+        for choice in systematic(cut, newest: newest, quota: quota) {
             if try attempt(choice, cut, newest) { tried += 1 }
         }
         if count <= 6 {
@@ -118,8 +125,8 @@ struct CutEnumerator {
         }
     }
 
-    /// None, all, each piece alone, each piece missing: those of the newest record; and in front of
-    /// a sync, where there are most of them, every one.
+    /// None, all, each piece alone, each piece missing: some of the newest record's; and in front of
+    /// a sync's end, where there are most of them, every one.
     private mutating func systematic(_ cut: Int, newest: Int, quota: Int) -> [Choice] {
         var choices: [Choice] = [.none, .all]
         let isBeforeSync = cut < trace.records.count && trace.records[cut].kind == .syncEnd
@@ -127,10 +134,10 @@ struct CutEnumerator {
             isBeforeSync || model.pending[$0].record == newest
         }
         singles.shuffle(using: &random)
-        for index in singles.prefix(max(1, quota / 2)) {
+        for index in singles.prefix(isBeforeSync ? Self.singlesMaximum : max(1, quota / 4)) {
             choices.append(.missing(index))
             choices.append(.alone(index))
-            if model.pending[index].record == newest { choices.append(.behindOlder(index)) }
+            if !isBeforeSync { choices.append(.behindOlder(index)) }
         }
         return choices
     }

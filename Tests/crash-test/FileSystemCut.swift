@@ -37,6 +37,7 @@ struct FileSystemCut {
                 return skip("this kernel does not shut ext4 down")
             }
             do throws(Failure) {
+                if let wrong = history.wrong { throw Failure("a reader saw it: \(wrong)") }
                 try Oracle().checkAllCopies(root, history)
                 history = try Oracle().open("\(root)/store", history, &random)
             } catch {

@@ -17,6 +17,7 @@ struct PowerCut {
         scratch = try options.text("scratch")
     }
 
+    /// About so many: what is systematic comes in any case.
     private static let statesOfARun = 5_000
 
     struct Result {
@@ -86,7 +87,7 @@ struct PowerCut {
     /// Some runs have a disk that fails one sync.
     private func failingSync(_ planted: String?, _ random: inout SeededRandom) -> Int? {
         let isWanted = planted == nil ? random.chance(15) : planted == "sync-error-ignored"
-        return isWanted ? Int.random(in: 20...120, using: &random) : nil
+        return isWanted ? Int.random(in: 20...90, using: &random) : nil
     }
 
     /// The model knows all that happened: what it says the directory is without a cut, it is.

@@ -8,8 +8,8 @@ struct PowerCutCommand {
         "acknowledge-before-sync", "visible-before-sync", "position-before-data",
         "frames-without-generation", "no-directory-sync", "sync-error-ignored",
     ]
-    /// States in which a planted bug must show.
-    private static let plantedStates = 20_000
+    /// States in which a planted bug must show; most do in the first thousand.
+    private static let plantedStates = 200_000
 
     private let options: Options
     private let scratch = Shares.scratch("powercut")
