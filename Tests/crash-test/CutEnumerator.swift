@@ -125,8 +125,8 @@ struct CutEnumerator {
         }
     }
 
-    /// None, all, each piece alone, each piece missing: some of the newest record's; and in front of
-    /// a sync's end, where there are most of them, every one.
+    /// None, all, each piece alone, each piece missing: some of the newest record's; and in front
+    /// of a sync's end, where there are most of them, every one.
     private mutating func systematic(_ cut: Int, newest: Int, quota: Int) -> [Choice] {
         var choices: [Choice] = [.none, .all]
         let isBeforeSync = cut < trace.records.count && trace.records[cut].kind == .syncEnd
