@@ -144,6 +144,15 @@ test-interop: deps ## generate a Python client, and run it against the daemon
 	    $(INTEROP)/venv/bin/python -m pytest -c Tests/interop/pytest.ini --rootdir Tests/interop \
 	    Tests/interop
 
+# `make simulate-client SEEDS=10000 SEED=1`: how many, and the first one.
+SEEDS ?= 10000
+SEED ?=
+.PHONY: simulate-client
+simulate-client: deps ## run clients on a simulated network: SEEDS of them, nothing lost, doubled or out of order
+	$(SWIFT) build --build-tests
+	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest \
+	    --filter MailboxClientTests.SimulationTests
+
 SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
 TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
 ASAN_BUILD := --sanitize=address --scratch-path .build-asan

@@ -27,6 +27,15 @@ let grpc: [Target.Dependency] = [
     .product(name: "SwiftProtobuf", package: "swift-protobuf"),
 ]
 
+/// A WebSocket, with and without TLS.
+let webSocket: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(
@@ -41,6 +50,7 @@ let package = Package(
         .library(name: "StoreAPI", targets: ["StoreAPI"]),
         .library(name: "StoreSrv", targets: ["StoreSrv"]),
         .library(name: "ConnectSrv", targets: ["ConnectSrv"]),
+        .library(name: "MailboxClient", targets: ["MailboxClient"]),
         .library(name: "MailboxTesting", targets: ["MailboxTesting"]),
         .executable(name: "mailboxd", targets: ["mailboxd"]),
         .executable(name: "mailboxctl", targets: ["mailboxctl"]),
@@ -97,6 +107,16 @@ let package = Package(
         .target(
             name: "ClientWire",
             dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: house),
+        // What an app embeds: outbox and inbox in SQLite, the session, the WebSocket. No engine, no
+        // gRPC.
+        .target(
+            name: "MailboxClient",
+            dependencies: [
+                "Mailbox", "ClientWire", logging,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ] + webSocket,
             swiftSettings: house),
         .target(
             name: "StoreSrv",
@@ -213,6 +233,14 @@ let package = Package(
                 "mailboxd", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting",
                 logging,
             ] + grpc,
+            swiftSettings: house),
+        .testTarget(
+            name: "MailboxClientTests",
+            dependencies: [
+                "MailboxClient", "ClientWire", "Mailbox", "MailboxTesting", logging,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ] + webSocket,
             swiftSettings: house),
         .testTarget(name: "mailboxctlTests", dependencies: ["mailboxctl"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),

@@ -23,6 +23,10 @@ enum ImportRule {
             "NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "NIOSSL", "JWTKit",
             "SwiftProtobuf", "Foundation",
         ],
+        "MailboxClient": [
+            "Mailbox", "ClientWire", "SwiftProtobuf", "GRDB", "NIOCore", "NIOPosix", "NIOHTTP1",
+            "NIOWebSocket", "NIOSSL", "Logging", "Foundation", "Dispatch",
+        ],
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
             "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",

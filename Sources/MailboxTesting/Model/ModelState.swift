@@ -30,7 +30,7 @@ package struct ModelState: Sendable {
         }
     }
 
-    mutating func append(_ append: Append, now: Int64) throws(StoreError) -> AppendResult {
+    package mutating func append(_ append: Append, now: Int64) throws(StoreError) -> AppendResult {
         try checkArguments(append)
         // A refusal must not leave an empty mailbox behind: an inbox would list it.
         defer { if mailboxes[append.mailbox]?.max == 0 { mailboxes[append.mailbox] = nil } }
@@ -40,7 +40,7 @@ package struct ModelState: Sendable {
             sequence: sequence, isDuplicate: isDuplicate, durability: configuration.durability)
     }
 
-    mutating func append(
+    package mutating func append(
         atomically batch: [Append], now: Int64
     ) throws(StoreError) -> [AppendResult] {
         try checkBatch(batch)
@@ -75,7 +75,7 @@ package struct ModelState: Sendable {
         guard cursor.sequence <= max else { throw .cursorAhead(max: max) }
     }
 
-    mutating func acknowledge(
+    package mutating func acknowledge(
         _ mailbox: MailboxID, through cursor: Cursor
     ) throws(StoreError) -> Head {
         try check(cursor, of: mailbox)
@@ -83,7 +83,7 @@ package struct ModelState: Sendable {
         return head(mailbox)
     }
 
-    mutating func fetch(
+    package mutating func fetch(
         _ mailbox: MailboxID, cursor: Cursor, limit: PageLimit
     ) throws(StoreError) -> FetchResult {
         var page = try page(limit)
@@ -111,14 +111,14 @@ package struct ModelState: Sendable {
             epoch: epoch)
     }
 
-    func head(_ mailbox: MailboxID) -> Head {
+    package func head(_ mailbox: MailboxID) -> Head {
         mailboxes[mailbox]?.head ?? .empty
     }
 
     // MARK: All senders of a receiver
 
     /// The mailboxes of a receiver, by sender.
-    func mailboxes(of receiver: Address) -> [MailboxID] {
+    package func mailboxes(of receiver: Address) -> [MailboxID] {
         mailboxes.keys.filter { $0.receiver == receiver }.sorted()
     }
 
@@ -137,7 +137,7 @@ package struct ModelState: Sendable {
             next: listed.count < all.count ? listed.last?.sender : nil)
     }
 
-    mutating func sync(
+    package mutating func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit
     ) throws(StoreError) -> SyncResult {
         var page = try page(limit)
@@ -169,7 +169,7 @@ package struct ModelState: Sendable {
 
     // MARK: Compaction
 
-    mutating func compact(
+    package mutating func compact(
         _ policy: RetentionPolicy, now: Int64
     ) throws(StoreError) -> CompactionReport {
         if case .acknowledged(forMilliseconds: let duration) = policy, duration < 0 {

@@ -1,0 +1,17 @@
+import Dispatch
+
+/// Where a client's database work runs: a queue of its own, so that a sync blocks none of the
+/// threads that tasks share.
+final class ClientExecutor: SerialExecutor {
+    private let queue = DispatchQueue(label: "mailbox-client")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedSerialExecutor()
+        queue.async { job.runSynchronously(on: executor) }
+    }
+
+    func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(ordinary: self)
+    }
+}
