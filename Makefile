@@ -67,7 +67,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|SendSrv|RecvSrv|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts
-OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon
+OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model
 .PHONY: test
 test: deps $(CRASH_TESTS) $(OTHER_TESTS) ## build everything and run every test
 	$(SWIFT) build --build-tests
@@ -152,6 +152,20 @@ simulate-client: deps ## run clients on a simulated network: SEEDS of them, noth
 	$(SWIFT) build --build-tests
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest \
 	    --filter MailboxClientTests.SimulationTests
+
+# Spin and a C compiler for what it writes.
+MODEL_PACKAGES := spin gcc libc6-dev
+.PHONY: deps-model
+deps-model:
+	$(call install,$(MODEL_PACKAGES))
+
+.PHONY: model
+model: deps-model ## check the model of the protocol, and that its planted mistakes are caught
+	@Tests/model/check
+
+.PHONY: test-model
+test-model: deps-model
+	@Tests/model/check --quick
 
 SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
 TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
