@@ -109,7 +109,8 @@ final class PageHandler: ChannelInboundHandler, RemovableChannelHandler {
         let isBracketed = host.hasPrefix("[")
         let end: Character = isBracketed ? "]" : ":"
         let name = host.dropFirst(isBracketed ? 1 : 0).prefix { $0 != end }
-        return name == "localhost" || name == "::1" || name.hasPrefix("127.")
+        return name == "localhost" || name == "::1"
+            || (name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." })
     }
 
     private func answer(_ context: ChannelHandlerContext, _ answer: Answer) {
