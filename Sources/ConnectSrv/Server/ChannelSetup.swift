@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
 internal import NIOWebSocket
+internal import Synchronization
 
 /// Builds the pipeline of each connection: TLS where configured, HTTP/1.1, and after the upgrade
 /// WebSocket frames and the connection's handler.
@@ -42,10 +43,12 @@ struct ChannelSetup: Sendable {
     private func upgrade(
         traffic: SharedTraffic?, acceptedAt: Int64
     ) -> NIOTypedHTTPServerUpgradeConfiguration<Void> {
+        let refused = RefusedUpgrade()
         let upgrader = NIOTypedWebSocketServerUpgrader<Void>(
             maxFrameSize: core.limits.frameBytesMaximum, enableAutomaticErrorHandling: false,
             shouldUpgrade: { channel, head in
                 channel.eventLoop.makeCompletedFuture { () -> HTTPHeaders? in
+                    refused.head.withLock { $0 = head }
                     guard traffic != nil, !channels.isDraining, head.path == Self.path,
                         let format = head.wireFormat
                     else { return nil }
@@ -64,7 +67,8 @@ struct ChannelSetup: Sendable {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
                     PageHandler(
-                        core: core, refusal: refusal(traffic: traffic)))
+                        core: core, refusal: refusal(traffic: traffic),
+                        head: refused.head.withLock { $0 }))
             }
         }
     }
@@ -94,6 +98,11 @@ struct ChannelSetup: Sendable {
         if channels.isDraining { return .serviceUnavailable }
         return traffic == nil ? .tooManyRequests : nil
     }
+}
+
+/// The head of a request whose upgrade was refused: the upgrader keeps it to itself.
+private final class RefusedUpgrade: Sendable {
+    let head = Mutex<HTTPRequestHead?>(nil)
 }
 
 extension ChannelPipeline.SynchronousOperations {

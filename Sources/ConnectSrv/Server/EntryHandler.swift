@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import NIOWebSocket
 
 /// A connection before the WebSocket's handshake: it has only so long for it, and ends with the
 /// server. Taken out of the pipeline by the handshake.
@@ -37,11 +38,13 @@ final class EntryHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 }
 
-/// The last in the pipeline of a connection that is no WebSocket: errors end it.
+/// The last in the pipeline of a connection that is no WebSocket: errors end it, but for a refused
+/// upgrade, which is answered in HTTP's words.
 final class ClosingHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Any
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is NIOWebSocketUpgradeError { return }
         context.close(promise: nil)
     }
 }

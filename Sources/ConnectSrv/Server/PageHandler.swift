@@ -18,9 +18,11 @@ final class PageHandler: ChannelInboundHandler, RemovableChannelHandler {
     private var body = ByteBuffer()
     private var isAnswered = false
 
-    init(core: ConnectCore, refusal: HTTPResponseStatus?) {
+    /// - Parameter head: the request's, when it is known already.
+    init(core: ConnectCore, refusal: HTTPResponseStatus?, head: HTTPRequestHead?) {
         self.core = core
         self.refusal = refusal
+        self.head = head
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
