@@ -56,6 +56,43 @@ struct RegressionTests {
         }
     }
 
+    /// Checkpoints in the middle of a recovery gave segments back and removed their files; the end
+    /// of the recovery took them for spare ones, and what was answered next went into files without
+    /// a name.
+    @Test("Appends behind a recovery that had to write checkpoints are there after a crash")
+    func recoveryUnderPressure() async throws {
+        let scratch = try Scratch()
+        let path = scratch.file("store")
+        var configuration = StoreConfiguration.tiny()
+        configuration.checkpointIntervalMilliseconds = 3_600_000
+        configuration.checkpointJournalBytes = 1 << 30
+        configuration.tailBytesMaximum = 64 << 20
+        let mailbox = try Self.mailbox()
+        let body = [UInt8](repeating: 1, count: 15_000)
+        let first = try MailboxStore.open(at: path, configuration: configuration)
+        for _ in 0..<300 { _ = try await first.append(Append(mailbox, body: body)) }
+        // Three frames a segment, and a spare one, which is made on the side.
+        while try first.statistics().journalBytesAllotted < 101 * (64 << 10) { await Task.yield() }
+        first.abandon()
+        configuration.tailBytesMaximum = 1 << 20
+        var expected: SequenceNumber = 300
+        for round in 0..<4 {
+            let store = try MailboxStore.open(at: path, configuration: configuration)
+            #expect(try store.head(mailbox).max == expected, "round \(round)")
+            // Few enough that no checkpoint is needed for them.
+            for _ in 0..<5 { _ = try await store.append(Append(mailbox, body: body)) }
+            expected += 5
+            if !round.isMultiple(of: 2) { try await store.checkpoint() }
+            _ = try await store.append(Append(mailbox, body: body))
+            expected += 1
+            store.abandon()
+        }
+        let last = try MailboxStore.open(at: path, configuration: configuration)
+        #expect(try last.head(mailbox).max == expected)
+        try expectSound(last)
+        try last.close()
+    }
+
     /// The mailboxes of a step that failed were put on the list of changed ones twice.
     @Test("A checkpoint that found no room is repeated, and again", arguments: [1, 2, 3])
     func failedCheckpoint(times: Int) async throws {

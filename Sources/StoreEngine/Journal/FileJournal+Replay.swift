@@ -35,6 +35,7 @@ extension FileJournal {
         }
         let loaded = segments
         state.withLock { state in
+            state.isReplaying = true
             state.nextFileNumber = highestNumber + 1
             state.sealed = loaded.filter { $0.header != nil }
                 .sorted { $0.header!.generation < $1.header!.generation }
@@ -181,6 +182,7 @@ extension FileJournal {
         let misfits = unneeded.filter { $0.byteCount != settings.segmentByteCount }
         state.withLock { state in
             // The first append begins a fresh segment, so a store opens without room for one.
+            state.isReplaying = false
             state.active = nil
             state.offset = 0
             state.end = end

@@ -30,6 +30,9 @@ final class FileJournal: Journal {
         /// A header that was not written to its end may say that the active segment ends here:
         /// nothing more may go there.
         var mustBegin = false
+        /// From the opening until the log's end is known. Whatever a checkpoint asks for meanwhile,
+        /// segments stay as they are: the replay counts on them, and says at its end which are free.
+        var isReplaying = false
         /// The last try to make a segment ahead failed.
         var lacksRoom = false
         /// A write or sync that failed for good: nothing is taken any more.
@@ -269,7 +272,7 @@ final class FileJournal: Journal {
 
     var wantsPreparation: Bool {
         state.withLock { state in
-            state.free.isEmpty && state.failure == nil && !state.lacksRoom
+            state.free.isEmpty && state.failure == nil && !state.lacksRoom && !state.isReplaying
                 && (state.active == nil || state.offset > settings.segmentByteCount / 4)
         }
     }
@@ -288,7 +291,8 @@ final class FileJournal: Journal {
 
     func truncate(through position: JournalPosition) throws(StoreError) {
         try settings.faults?.reach(.journalTruncate)
-        let misfits = state.withLock { state -> [JournalSegment] in
+        let misfits = state.withLock { state -> [JournalSegment]? in
+            guard !state.isReplaying else { return nil }
             var misfits: [JournalSegment] = []
             state.lacksRoom = false
             // A sealed segment ends where the next one begins.
@@ -313,6 +317,7 @@ final class FileJournal: Journal {
                 + max(0, state.offset - JournalFrame.blockByteCount)
             return misfits
         }
+        guard let misfits else { return }
         for segment in misfits { try Directory.remove(segment.file.path) }
         try trimFreeSegments()
     }
