@@ -32,6 +32,13 @@ struct SimulationTests {
         #expect(count < 1_000 || (totals.renewals > 0 && totals.restores > 0 && totals.refused > 0))
     }
 
+    /// An answer that overtook another one made a complete history look incomplete after a restore:
+    /// the device took a new name, and sent again what was stored under the old one.
+    @Test("An overtaken answer is no gap in the history", arguments: [1201])
+    func overtakenAnswer(seed: UInt64) throws {
+        _ = try Self.run(seed)
+    }
+
     struct Totals {
         var messages: UInt64 = 0
         var accepted = 0
