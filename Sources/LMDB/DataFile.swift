@@ -96,7 +96,7 @@ package struct DataFile: ~Copyable {
     /// number and last page back, and keeps the roots that were to be written.
     private static func checkRoots(_ newest: Meta) throws(LMDBError) {
         let areRootsThere = newest.roots.allSatisfy {
-            $0 == .max || (2...UInt64(newest.lastPage)).contains($0)
+            $0 == .max || ($0 >= 2 && $0 <= UInt64(newest.lastPage))
         }
         guard areRootsThere, newest.flags == [0x08, 0] else {
             throw damaged("data.mdb has a meta page with a root or flags that cannot be")

@@ -50,6 +50,19 @@ import Testing
         #expect(openingCode(directory) == (byteCount < 152 ? .corrupted : .invalid))
     }
 
+    /// Found by `Fuzz/`, target `data-file-pages`: a root beside a last page in front of the first
+    /// that a root can be ended the process.
+    @Test func refusesARootWhereNoPageCanBe() throws {
+        let directory = try fixture()
+        var bytes = try Data(contentsOf: directory.dataFile)
+        // The last page, in each of the two meta pages.
+        for meta in [0, 4_096] {
+            bytes.replaceSubrange(meta + 136..<meta + 144, with: [1, 0, 0, 0, 0, 0, 0, 0])
+        }
+        try bytes.write(to: directory.dataFile)
+        #expect(openingCode(directory) == .corrupted)
+    }
+
     @Test func refusesAnotherVersion() throws {
         let directory = try fixture()
         var bytes = try Data(contentsOf: directory.dataFile)

@@ -195,6 +195,28 @@ enum RunRecord {
             bodyBytes: Int(value.littleEndian(BaseRecord.headerByteCount, as: UInt32.self)))
     }
 
+    /// Whether a stretch of a run holds as many messages as it should, one behind the other and
+    /// nothing else. Whoever takes a stretch whole asks: what is handed out is walked by
+    /// `MessageBatch`, which trusts its count.
+    @inline(__always)
+    static func isWhole(
+        _ value: borrowing Span<UInt8>, _ stretch: Range<Int>, from first: UInt64, count: Int,
+        bodyBytes: Int
+    ) -> Bool {
+        var offset = stretch.lowerBound
+        var found = 0
+        var foundBodyBytes = 0
+        while offset < stretch.upperBound {
+            guard let message = MessageEncoding.header(in: value, at: offset),
+                UInt64(message.sequence) == first + UInt64(found)
+            else { return false }
+            offset += message.byteCount
+            foundBodyBytes += message.bodyByteCount
+            found += 1
+        }
+        return found == count && foundBodyBytes == bodyBytes
+    }
+
     /// Begins a run; messages are appended behind, then `seal` completes it.
     static func begin() -> [UInt8] {
         var record = BaseRecord.begin()

@@ -90,7 +90,11 @@ final class BaseStore: Sendable {
                 else { return .zero }
                 try BaseRecord.check(
                     value, key: Self.positionKey.span, atLeast: BaseRecord.headerByteCount + 8)
-                return JournalPosition(value.littleEndian(BaseRecord.headerByteCount))
+                let position = JournalPosition(value.littleEndian(BaseRecord.headerByteCount))
+                guard position < .maximum else {
+                    throw .corrupted("the log position is beyond its range")
+                }
+                return position
             }
         }
     }

@@ -145,6 +145,10 @@ extension BaseStore {
             try skip(Int(from - UInt64(header.first)), of: value, &part, to: from)
         }
         if header.last <= through, page.admitsAll(count: part.count, bodyBytes: part.bodyBytes) {
+            guard
+                RunRecord.isWhole(
+                    value, part.bytes, from: from, count: part.count, bodyBytes: part.bodyBytes)
+            else { throw .corrupted("a run's messages are not those that it says") }
             page.take(count: part.count, bodyBytes: part.bodyBytes)
             return part
         }

@@ -7,6 +7,9 @@ package struct JournalPosition: Hashable, Comparable, Sendable {
     package init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     package static let zero = JournalPosition(0)
+    /// No group's position is as high; what is read from disk is compared with it, so that `next`
+    /// stays in range.
+    package static let maximum = JournalPosition(1 << 63)
     package var next: JournalPosition { JournalPosition(rawValue + 1) }
 
     package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }

@@ -15,6 +15,8 @@ struct JournalSegment {
     static let magic: UInt64 = 0x304C_4E52_4A58_424D  // "MBXJRNL0"
     static let version: UInt32 = 1
     static let headerByteCount = 52
+    /// No generation is as high: a million of them a second would take 292 000 years.
+    static let generationMaximum: UInt64 = 1 << 63
 
     /// What a segment's first block says.
     struct Header: Equatable {
@@ -49,7 +51,7 @@ struct JournalSegment {
     /// Reads a header block.
     ///
     /// - Returns: nil when the block is zero or damaged.
-    /// - Throws: `corrupted` when it is of a newer format.
+    /// - Throws: `corrupted` when it is of a newer format, or says what no program wrote.
     static func parseHeader(_ bytes: [UInt8], seed: UInt32, path: String) throws(StoreError)
         -> Header?
     {
@@ -65,11 +67,19 @@ struct JournalSegment {
                 "\(path) has journal format \(version); this program reads \(Self.version): "
                     + "use the program that wrote it, or a newer one")
         }
+        let generation = span.littleEndian(24, as: UInt64.self)
+        let firstPosition = JournalPosition(span.littleEndian(32))
+        // What is counted up from here must not leave its range.
+        guard let segmentByteCount = Int(exactly: span.littleEndian(16, as: UInt64.self)),
+            firstPosition > .zero, firstPosition < .maximum, generation < generationMaximum
+        else {
+            throw .corrupted(
+                "the header of \(path) says numbers that no program wrote; restore the file or the "
+                    + "store from a backup")
+        }
         return Header(
-            shard: span.littleEndian(12),
-            segmentByteCount: Int(span.littleEndian(16, as: UInt64.self)),
-            generation: span.littleEndian(24),
-            firstPosition: JournalPosition(span.littleEndian(32)))
+            shard: span.littleEndian(12), segmentByteCount: segmentByteCount,
+            generation: generation, firstPosition: firstPosition)
     }
 
     /// Makes a new zero-filled file, durable under its name.
