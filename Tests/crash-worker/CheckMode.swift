@@ -10,6 +10,12 @@ enum CheckMode {
     static func run(_ path: String) {
         // Whoever walks a damaged tree for ever is stopped, as if it had crashed.
         alarm(60)
+        for line in lines(path) { CrashWorker.say(line) }
+    }
+
+    /// What there is to say of a store: a line for each mailbox, and at the end whether it is
+    /// sound, has problems or was refused. `WRONG` begins the line of a body that is not as it was.
+    static func lines(_ path: String) -> [String] {
         var configuration = StoreConfiguration()
         configuration.mode = .open
         configuration.journalSegmentBytes = 64 << 10
@@ -18,23 +24,27 @@ enum CheckMode {
         configuration.retention = .newest(20)
         // Nothing moves while it is looked at.
         configuration.checkpointIntervalMilliseconds = 3_600_000
+        var lines: [String] = []
         do {
             let store = try MailboxStore.open(at: path, configuration: configuration)
+            defer { store.abandon() }
             var after: MailboxID?
             repeat {
                 let page = try store.mailboxes(after: after, limit: 100)
-                for entry in page.entries { try read(entry.mailbox, store) }
+                for entry in page.entries { try read(entry.mailbox, store, &lines) }
                 after = page.next
             } while after != nil
             let report = try store.verify()
-            CrashWorker.say(report.isSound ? "sound" : "problems \(report.problemCount)")
-            store.abandon()
+            lines.append(report.isSound ? "sound" : "problems \(report.problemCount)")
         } catch {
-            CrashWorker.say("refused \((error as? StoreError)?.code.description ?? "oddly")")
+            lines.append("refused \((error as? StoreError)?.code.description ?? "oddly")")
         }
+        return lines
     }
 
-    private static func read(_ mailbox: MailboxID, _ store: MailboxStore) throws {
+    private static func read(
+        _ mailbox: MailboxID, _ store: MailboxStore, _ lines: inout [String]
+    ) throws {
         let head = try store.head(mailbox)
         let state = try store.sendState(mailbox, device: try DeviceID("phone"))
         var after = head.floor
@@ -47,11 +57,11 @@ enum CheckMode {
                     message.sequence == after + 1 && number == message.sequence
                     && message.body.starts(with: expected)
                     && message.body.dropFirst(expected.count).allSatisfy { $0 == 0x78 }
-                if !isRight { CrashWorker.say("WRONG \(mailbox.sender) \(after + 1)") }
+                if !isRight { lines.append("WRONG \(mailbox.sender) \(after + 1)") }
                 after = message.sequence
             }
         }
-        CrashWorker.say(
+        lines.append(
             "\(mailbox) \(head.floor) \(head.acknowledged) \(head.max) \(head.bodyBytes) \(state)")
     }
 }

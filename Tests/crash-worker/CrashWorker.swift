@@ -14,6 +14,9 @@ enum CrashWorker {
     static func main() throws {
         let path = CommandLine.arguments[1]
         if CommandLine.arguments[2] == "check" { return CheckMode.run(path) }
+        if CommandLine.arguments[2] == "flips" {
+            return try FlipMode.run(path, copy: CommandLine.arguments[3])
+        }
         var random = SplitMix(state: UInt64(CommandLine.arguments[2]) ?? 0)
         var configuration = StoreConfiguration()
         configuration.journalSegmentBytes = 64 << 10
