@@ -67,7 +67,8 @@ TEST_FLAGS := --skip-build --disable-xctest
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|SendSrv|RecvSrv|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts
-OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model
+OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model \
+    fuzz-smoke
 .PHONY: test
 test: deps $(CRASH_TESTS) $(OTHER_TESTS) ## build everything and run every test
 	$(SWIFT) build --build-tests
@@ -166,6 +167,39 @@ model: deps-model ## check the model of the protocol, and that its planted mista
 .PHONY: test-model
 test-model: deps-model
 	@Tests/model/check --quick
+
+# How long each fuzzer runs, and which one; all when empty.
+SECONDS ?= 300
+TARGET ?=
+# The engine's; compiles nothing of gRPC.
+FUZZERS := fuzz-engine
+# What a fuzzer is linked with: gold cannot say what it lacks, and lld comes with the compiler.
+FUZZ_BUILD := --package-path Fuzz --scratch-path .build-fuzz --disable-index-store \
+    --sanitize address -Xswiftc -sanitize=fuzzer \
+    -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
+.PHONY: fuzz-build
+fuzz-build: deps
+	for fuzzer in $(FUZZERS); do $(SWIFT) build $(FUZZ_BUILD) --product $$fuzzer; done
+
+.PHONY: fuzz
+fuzz: fuzz-build ## run every fuzzer for SECONDS (300), or TARGET alone
+	@Fuzz/run '$(addprefix .build-fuzz/debug/,$(FUZZERS))' '$(SECONDS)' '$(TARGET)'
+
+.PHONY: fuzz-smoke
+fuzz-smoke: fuzz-build ## run every fuzzer for a moment on the inputs that are kept
+	@Fuzz/run '$(addprefix .build-fuzz/debug/,$(FUZZERS))' 2 '$(TARGET)'
+
+.PHONY: fuzz-seeds
+fuzz-seeds: fuzz-build ## write the fuzzers' first inputs anew, with the product's encoders
+	@for fuzzer in $(FUZZERS); do .build-fuzz/debug/$$fuzzer seeds Fuzz/Corpus; done
+
+# How many bits are flipped in the files of a store.
+FLIPS ?= 100000
+.PHONY: flips
+flips: deps ## flip FLIPS (100000) bits in a store's files, and look whether a body comes out wrong
+	$(SWIFT) build --build-tests
+	MAILBOX_FLIPS=$(FLIPS) $(SWIFT) test --skip-build --disable-xctest \
+	    --filter StoreEngineTests.DamageTests/bitFlips
 
 SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
 TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
