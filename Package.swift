@@ -51,6 +51,9 @@ let package = Package(
         .library(name: "StoreSrv", targets: ["StoreSrv"]),
         .library(name: "ConnectSrv", targets: ["ConnectSrv"]),
         .library(name: "MailboxClient", targets: ["MailboxClient"]),
+        .library(name: "SendSrv", targets: ["SendSrv"]),
+        .library(name: "RecvSrv", targets: ["RecvSrv"]),
+        .library(name: "PushSrv", targets: ["PushSrv"]),
         .library(name: "MailboxTesting", targets: ["MailboxTesting"]),
         .executable(name: "mailboxd", targets: ["mailboxd"]),
         .executable(name: "mailboxctl", targets: ["mailboxctl"]),
@@ -80,6 +83,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         // The tests' own push service speaks HTTP/2, as Apple's does.
         .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
         // The client's database.
@@ -118,10 +122,41 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + webSocket,
             swiftSettings: house),
+        // What every gRPC service of the daemon stands on: transports, limits, refusals, health.
+        .target(
+            name: "ServiceHost",
+            dependencies: [
+                "StoreAPI", "Mailbox", logging, lifecycle,
+                .product(name: "NIOCore", package: "swift-nio"),
+            ] + grpc,
+            swiftSettings: house),
+        .target(
+            name: "SendSrv",
+            dependencies: ["ServiceHost", "StoreAPI", "Mailbox", logging, metrics, lifecycle]
+                + grpc,
+            swiftSettings: house),
+        .target(
+            name: "RecvSrv",
+            dependencies: ["ServiceHost", "StoreAPI", "Mailbox", logging, metrics, lifecycle]
+                + grpc,
+            swiftSettings: house),
+        .target(
+            name: "PushSrv",
+            dependencies: [
+                "ServiceHost", "StoreAPI", "Mailbox", logging, metrics, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ] + grpc,
+            swiftSettings: house),
         .target(
             name: "StoreSrv",
             dependencies: [
-                "StoreAPI", "StoreEngine", "Mailbox", logging, metrics, lifecycle,
+                "ServiceHost", "StoreAPI", "StoreEngine", "Mailbox", logging, metrics, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
             ] + grpc,
             swiftSettings: house),
@@ -152,8 +187,8 @@ let package = Package(
         .executableTarget(
             name: "mailboxd",
             dependencies: [
-                "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", logging, metrics,
-                lifecycle,
+                "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "StoreAPI",
+                "StoreEngine", "Mailbox", "MetricsText", logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
@@ -203,8 +238,31 @@ let package = Package(
         .testTarget(
             name: "StoreSrvTests",
             dependencies: [
-                "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
-                metrics,
+                "ServiceHost", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting",
+                logging, metrics,
+            ] + grpc,
+            swiftSettings: house),
+        // SendSrv and RecvSrv alone and over gRPC, in front of the model and of an engine.
+        .testTarget(
+            name: "ServicesTests",
+            dependencies: [
+                "ServiceHost", "SendSrv", "RecvSrv", "StoreSrv", "StoreAPI", "StoreEngine",
+                "Mailbox", "MailboxTesting", logging, metrics,
+            ] + grpc,
+            swiftSettings: house),
+        // PushSrv, with local servers that speak as the services for notifications do.
+        .testTarget(
+            name: "PushSrvTests",
+            dependencies: [
+                "PushSrv", "ServiceHost", "StoreAPI", "Mailbox", "MailboxTesting", logging, metrics,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ] + grpc,
             swiftSettings: house),
         .testTarget(

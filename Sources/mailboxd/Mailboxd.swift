@@ -22,5 +22,7 @@ struct Mailboxd: AsyncParsableCommand {
             Errors are one line on standard error: mailboxd: CODE: MESSAGE
             """,
         version: Version.text,
-        subcommands: [StoreCommand.self])
+        subcommands: [
+            StoreCommand.self, SendCommand.self, RecvCommand.self, PushCommand.self,
+        ])
 }

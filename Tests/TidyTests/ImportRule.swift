@@ -13,9 +13,17 @@ enum ImportRule {
         "StoreEngine": ["LMDB", "Mailbox", "CChecksum"],
         "MailboxTesting": ["Mailbox"],
         "StoreAPI": wire.union(["Mailbox", "Logging", "Foundation"]),
+        "ServiceHost": wire.union([
+            "StoreAPI", "Mailbox", "Logging", "ServiceLifecycle", "NIOCore",
+        ]),
         "StoreSrv": wire.union([
-            "StoreAPI", "StoreEngine", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
-            "Foundation", "NIOCore",
+            "ServiceHost", "StoreAPI", "StoreEngine", "Mailbox", "Logging", "Metrics",
+            "ServiceLifecycle", "Foundation", "NIOCore",
+        ]),
+        "SendSrv": services,
+        "RecvSrv": services,
+        "PushSrv": services.union([
+            "AsyncHTTPClient", "JWTKit", "Crypto", "GRDB", "NIOCore", "NIOHTTP1", "NIOSSL",
         ]),
         "ClientWire": ["SwiftProtobuf", "Foundation"],
         "ConnectSrv": [
@@ -29,7 +37,8 @@ enum ImportRule {
         ],
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
-            "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
+            "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "StoreAPI", "StoreEngine",
+            "Mailbox", "MetricsText", "Logging", "Metrics",
             "ServiceLifecycle", "ArgumentParser", "Configuration", "Hummingbird", "GRPCCore",
             "GRPCNIOTransportHTTP2", "Foundation", "NIOCore", "Yams",
             "Dispatch",
@@ -44,6 +53,12 @@ enum ImportRule {
     private static let wire: Set<String> = [
         "GRPCCore", "GRPCNIOTransportHTTP2", "GRPCProtobuf", "SwiftProtobuf",
     ]
+
+    /// What a thin service needs; never the engine.
+    private static let services = wire.union([
+        "ServiceHost", "StoreAPI", "Mailbox", "Logging", "Metrics", "ServiceLifecycle",
+        "Foundation",
+    ])
 
     /// What no test may import: the C library is the wrapper's alone.
     static let forbiddenInTests: Set<String> = ["CLMDB"]

@@ -35,10 +35,11 @@ struct SettingsTests {
         }
         #expect(Set(table.map(\.key)).count == table.count)
         #expect(Set(table.map(\.flag)).count == table.count)
-        #expect(Set(table.map(\.variable)).count == table.count)
+        #expect(Set(table.map { $0.variable(of: "store") }).count == table.count)
         let setting = Setting("limits.streamsPerConnection", .integer(1...2), "1", "some")
         #expect(setting.flag == "--limits-streams-per-connection")
-        #expect(setting.variable == "MAILBOX_STORE_LIMITS_STREAMS_PER_CONNECTION")
+        #expect(
+            setting.variable(of: "store") == "MAILBOX_STORE_LIMITS_STREAMS_PER_CONNECTION")
     }
 
     @Test("Every key reaches what it configures: its defaults are the engine's and the server's")

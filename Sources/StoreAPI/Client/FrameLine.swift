@@ -6,7 +6,8 @@ internal import Synchronization
 final class FrameLine<Item: FrameItem>: Sendable {
     typealias Pipeline = FramePipeline<Item>
     typealias Outcomes = [Pipeline.Outcome]
-    private typealias Caller = CheckedContinuation<Outcomes, Never>
+    /// Hears the outcomes, once, without the line's lock.
+    private typealias Caller = @Sendable (Outcomes) -> Void
     private typealias Waiter = CheckedContinuation<Void, Never>
 
     /// Who waits for a change.
@@ -83,7 +84,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
             if state.closer != nil, state.isOver { swap(&woken.2, &state.closer) }
             return value
         }
-        for (caller, outcomes) in answered { caller.resume(returning: outcomes) }
+        for (caller, outcomes) in answered { caller(outcomes) }
         woken.0?.resume()
         woken.1?.resume()
         woken.2?.resume()
@@ -110,7 +111,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
             await withCheckedContinuation { caller in
                 let outcomes = state.withLock { state -> Outcomes? in
                     if let outcomes = state.early.removeValue(forKey: call) { return outcomes }
-                    state.callers[call] = caller
+                    state.callers[call] = { caller.resume(returning: $0) }
                     return nil
                 }
                 if let outcomes { caller.resume(returning: outcomes) }
@@ -118,6 +119,28 @@ final class FrameLine<Item: FrameItem>: Sendable {
         } onCancel: {
             change { $0.pipeline.cancel(call) }
         }
+    }
+
+    /// Puts items at the end of the line before it returns, and tells their outcomes when they come.
+    ///
+    /// - Parameter whenDone: called once, on any thread; not at all when this throws.
+    /// - Throws: `overloaded`, `closed`; then nothing was sent.
+    func submit(
+        _ items: [Item], whenDone: @escaping @Sendable (Outcomes) -> Void
+    ) throws(StoreError) {
+        let now = ContinuousClock.now
+        let refusal = change { state -> StoreError? in
+            guard !state.isClosed else { return StoreClient.closedError }
+            do throws(StoreError) {
+                let call = try state.pipeline.enqueue(
+                    items, now: now, deadline: now + callTimeout)
+                state.callers[call] = whenDone
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let refusal { throw refusal }
     }
 
     /// Answers the calls whose time is over.

@@ -2,7 +2,9 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2
 
 extension StoreClient {
-    static func transport(_ configuration: StoreClientConfiguration) throws -> Transport {
+    static func transport(
+        _ configuration: StoreClientConfiguration
+    ) throws -> HTTP2ClientTransport.Posix {
         try .http2NIOPosix(
             target: target(configuration.target), transportSecurity: security(configuration.tls),
             config: .defaults { config in
@@ -15,7 +17,16 @@ extension StoreClient {
                     initial: configuration.backoffInitial, max: configuration.backoffMaximum,
                     multiplier: 2, jitter: 1)
                 config.http2.authority = configuration.tls?.serverName
-            })
+            }, serviceConfig: serviceConfig(configuration.target))
+    }
+
+    /// Servers that are as good as one another share the calls; a stream stays with its server, and
+    /// finds another one when that goes away.
+    private static func serviceConfig(
+        _ target: StoreClientConfiguration.Target
+    ) -> ServiceConfig {
+        guard case .anyOf = target else { return ServiceConfig() }
+        return ServiceConfig(loadBalancingConfig: [.roundRobin])
     }
 
     private static func target(
@@ -23,6 +34,7 @@ extension StoreClient {
     ) throws -> any ResolvableTarget {
         switch target {
         case .tcp(let host, let port): .dns(host: host, port: port)
+        case .anyOf(let addresses): .ipv4(pairs: addresses.map { ($0.host, $0.port) })
         case .unixSocket(let path): .unixDomainSocket(path: path, authority: "localhost")
         }
     }

@@ -24,7 +24,7 @@ internal import Synchronization
 /// }
 /// ```
 public final class StoreClient: MailboxStorage, Sendable {
-    typealias Transport = HTTP2ClientTransport.Posix
+    typealias Transport = RoutedTransport
 
     /// Where the server is, and how patient the client is with it.
     public let configuration: StoreClientConfiguration
@@ -53,12 +53,18 @@ public final class StoreClient: MailboxStorage, Sendable {
     /// A client that connects when `run` is called.
     ///
     /// - Throws: `invalidArgument` when the target or the TLS files are none.
-    public init(_ configuration: StoreClientConfiguration) throws(StoreError) {
+    public convenience init(_ configuration: StoreClientConfiguration) throws(StoreError) {
+        try self.init(configuration, routes: .store)
+    }
+
+    /// - Parameter routes: which service answers.
+    init(_ configuration: StoreClientConfiguration, routes: ServiceRoutes) throws(StoreError) {
         self.configuration = configuration
         appends = FrameLine(configuration)
         fetches = FrameLine(configuration)
         do {
-            grpc = GRPCClient(transport: try Self.transport(configuration))
+            let transport = try Self.transport(configuration)
+            grpc = GRPCClient(transport: RoutedTransport(base: transport, routes: routes))
         } catch {
             throw StoreError(
                 code: .invalidArgument,

@@ -6,14 +6,33 @@ public struct StoreClientConfiguration: Sendable {
     public enum Target: Hashable, Sendable, CustomStringConvertible {
         /// A host name or an address, and a TCP port.
         case tcp(host: String, port: Int)
+        /// Several IPv4 addresses of servers that are as good as one another: the first that answers
+        /// is used, and another one when it goes away. At least one.
+        case anyOf([Endpoint])
         /// The path of a Unix socket.
         case unixSocket(path: String)
 
-        /// `host:port`, or `unix:path`.
+        /// An IPv4 address and a TCP port.
+        public struct Endpoint: Hashable, Sendable {
+            /// Four numbers with dots between.
+            public var host: String
+            /// The port.
+            public var port: Int
+
+            /// An address and a port.
+            public init(host: String, port: Int) {
+                self.host = host
+                self.port = port
+            }
+        }
+
+        /// `host:port`, one behind the other, or `unix:path`.
         public var description: String {
             switch self {
             case .tcp(let host, let port):
                 host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .anyOf(let addresses):
+                addresses.map { "\($0.host):\($0.port)" }.joined(separator: ",")
             case .unixSocket(let path): "unix:\(path)"
             }
         }

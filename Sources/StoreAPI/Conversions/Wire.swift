@@ -40,6 +40,16 @@ package enum Wire {
     package typealias GetStatsResponse = Mailbox_Store_V1_GetStatsResponse
     package typealias StoreService = Mailbox_Store_V1_StoreService
     package typealias AdminService = Mailbox_Store_V1_AdminService
+    package typealias SendService = Mailbox_Send_V1_SendService
+    package typealias RecvService = Mailbox_Recv_V1_RecvService
+    package typealias PushService = Mailbox_Push_V1_PushService
+    package typealias Push = Mailbox_Push_V1_Push
+    package typealias PresenceChange = Mailbox_Push_V1_PresenceChange
+    package typealias NotifyRequest = Mailbox_Push_V1_NotifyRequest
+    package typealias AttachRequest = Mailbox_Push_V1_AttachRequest
+    package typealias AttachResponse = Mailbox_Push_V1_AttachResponse
+    package typealias RegisterDeviceRequest = Mailbox_Push_V1_RegisterDeviceRequest
+    package typealias NotificationService = Mailbox_Push_V1_NotificationService
 }
 
 // What came over a wire is believed in nothing: every conversion from it checks, and refuses with

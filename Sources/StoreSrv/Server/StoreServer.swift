@@ -1,9 +1,10 @@
 internal import GRPCCore
-internal import GRPCNIOTransportHTTP2
 public import Logging
 public import Mailbox
 public import Metrics
+public import ServiceHost
 public import ServiceLifecycle
+internal import StoreAPI
 public import StoreEngine
 
 /// A store, served over gRPC.
@@ -17,25 +18,10 @@ public import StoreEngine
 /// ended when what they brought is answered. The store stays open: it is the caller's.
 public final class StoreServer: Service {
     /// Where a server takes connections.
-    public enum Address: Hashable, Sendable, CustomStringConvertible {
-        /// A TCP address and port.
-        case tcp(host: String, port: Int)
-        /// A Unix socket.
-        case unix(path: String)
-
-        /// `host:port`, or `unix:path`.
-        public var description: String {
-            switch self {
-            case .tcp(let host, let port):
-                host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-            case .unix(let path): "unix:\(path)"
-            }
-        }
-    }
+    public typealias Address = ListeningAddress
 
     private let core: ServerCore
-    private let connections: ConnectionLimit
-    private let servers: [GRPCServer<HTTP2ServerTransport.Posix>]
+    private let hosted: HostedServer
     private let storeGauges: StoreGauges
     private let serverGauges: ServerGauges
 
@@ -52,8 +38,7 @@ public final class StoreServer: Service {
         metrics: any MetricsFactory, logger: Logger
     ) throws(StoreError) {
         BackupCopy.removeLeftovers(in: store.path)
-        connections = ConnectionLimit(maximum: configuration.connectionsMaximum)
-        core = ServerCore(
+        let core = ServerCore(
             store: store, configuration: configuration, lifecycle: ServerLifecycle(),
             reads: try BlockingPool(
                 threadCount: configuration.readThreads,
@@ -63,12 +48,16 @@ public final class StoreServer: Service {
             activity: activity, logger: logger)
         storeGauges = StoreGauges(metrics)
         serverGauges = ServerGauges(metrics)
-        let services: [any RegistrableRPCService] = [
-            StoreService(core: core), AdminService(core: core), HealthService(core: core),
-        ]
-        servers = configuration.makeTransports(connections).map {
-            GRPCServer(transport: $0, services: services)
-        }
+        let health = HealthService(
+            services: [
+                Wire.StoreService.descriptor.fullyQualifiedService,
+                Wire.AdminService.descriptor.fullyQualifiedService,
+            ]
+        ) { !core.lifecycle.isDraining && core.store.failure == nil }
+        hosted = HostedServer(
+            [StoreService(core: core), AdminService(core: core), health],
+            configuration: configuration.host, lifecycle: core.lifecycle)
+        self.core = core
     }
 
     /// Serves until a graceful shutdown is done, or the task is cancelled.
@@ -79,40 +68,17 @@ public final class StoreServer: Service {
             core.reads.close(waiting: true)
             core.maintenance.close(waiting: false)
         }
-        try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for server in servers { group.addTask { try await server.serve() } }
-                while try await group.next() != nil {}
-            }
-        } onGracefulShutdown: {
-            self.beginDraining()
-        }
+        try await hosted.run()
     }
 
     /// Takes no new calls, and ends when those under way are done.
-    public func beginDraining() {
-        core.lifecycle.beginDraining()
-        for server in servers { server.beginGracefulShutdown() }
-    }
+    public func beginDraining() { hosted.beginDraining() }
 
     /// Where the server takes connections; waits until all addresses are bound.
     ///
     /// - Throws: when one could not be bound; `run` says why.
     public var addresses: [Address] {
-        get async throws {
-            var addresses: [Address] = []
-            for server in servers {
-                let address = try await server.transport.listeningAddress
-                if let ipv4 = address.ipv4 {
-                    addresses.append(.tcp(host: ipv4.host, port: ipv4.port))
-                } else if let ipv6 = address.ipv6 {
-                    addresses.append(.tcp(host: ipv6.host, port: ipv6.port))
-                } else if let unix = address.unixDomainSocket {
-                    addresses.append(.unix(path: unix.path))
-                }
-            }
-            return addresses
-        }
+        get async throws { try await hosted.addresses }
     }
 
     /// Whether calls are taken: false while the server ends, and when the store failed.
@@ -134,7 +100,7 @@ public final class StoreServer: Service {
             ServerGauges.Values(
                 mapHeadroomBytes: store.configuration.mapBytesMaximum * store.shardCount
                     - statistics.dataBytesUsed,
-                calls: core.lifecycle.calls, connections: connections.current,
+                calls: core.lifecycle.calls, connections: hosted.connections,
                 appendCreditBytes: core.appendCredit.taken, readsWaiting: core.reads.waiting,
                 isDraining: core.lifecycle.isDraining))
     }

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import GRPCCore
 internal import Mailbox
+internal import ServiceHost
 internal import StoreAPI
 internal import StoreEngine
 internal import SwiftProtobuf

@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import Mailbox
+internal import ServiceHost
 internal import StoreAPI
 internal import StoreEngine
 

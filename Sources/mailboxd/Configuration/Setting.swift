@@ -9,6 +9,8 @@ struct Setting: Sendable {
         /// A number, with `KiB`, `MiB`, `GiB` or `TiB` behind it where that is shorter.
         case bytes(ClosedRange<Int>)
         case choice([String])
+        /// Addresses with commas between: `HOST:PORT` or `unix:PATH`.
+        case addresses
         /// `unacknowledged`, `acknowledged:SECONDS` or `newest:COUNT`.
         case retention
     }
@@ -30,12 +32,13 @@ struct Setting: Sendable {
     /// As it stands on the command line: `--listen-port`.
     var flag: String { "--" + words.joined(separator: "-") }
 
-    /// As it stands in the environment: `MAILBOX_STORE_LISTEN_PORT`.
-    var variable: String {
-        Self.variablePrefix + words.map { $0.uppercased() }.joined(separator: "_")
+    /// As it stands in the environment of a role: `MAILBOX_STORE_LISTEN_PORT`.
+    func variable(of role: String) -> String {
+        Self.variablePrefix(of: role) + words.map { $0.uppercased() }.joined(separator: "_")
     }
 
-    static let variablePrefix = "MAILBOX_STORE_"
+    /// What the variables of a role begin with.
+    static func variablePrefix(of role: String) -> String { "MAILBOX_\(role.uppercased())_" }
 
     /// The words of the key, in small letters.
     private var words: [String] {
@@ -60,6 +63,7 @@ struct Setting: Sendable {
         case .bytes(let range):
             "\(ByteCount.text(range.lowerBound)) … \(ByteCount.text(range.upperBound))"
         case .choice(let names): names.joined(separator: ", ")
+        case .addresses: "HOST:PORT or unix:PATH, with commas between"
         case .retention: "unacknowledged, acknowledged:SECONDS, newest:COUNT"
         }
     }
@@ -78,6 +82,7 @@ struct Setting: Sendable {
             guard let value = ByteCount.parse(text), range.contains(value) else { return nil }
             return ByteCount.text(value)
         case .choice(let names): return names.contains(text) ? text : nil
+        case .addresses: return text.isEmpty || PeerAddresses.parse(text) != nil ? text : nil
         case .retention:
             return text.isEmpty || Retention.parse(text) != nil ? text : nil
         }

@@ -1,5 +1,6 @@
 import Logging
 import Mailbox
+import ServiceHost
 import StoreEngine
 import StoreSrv
 
@@ -36,6 +37,18 @@ extension SettingValues {
     /// - Throws: `Failure` when values do not fit together.
     func serverConfiguration() throws -> StoreServerConfiguration {
         var configuration = StoreServerConfiguration()
+        configuration.host = try hostConfiguration()
+        configuration.appendBytesMaximum = bytes("limits.appendBytes")
+        configuration.readThreads = integer("limits.readThreads")
+        configuration.readQueueMaximum = integer("limits.readQueue")
+        return configuration
+    }
+
+    /// Where a role takes its calls, and what they may cost.
+    ///
+    /// - Throws: `Failure` when values do not fit together.
+    func hostConfiguration() throws -> HostConfiguration {
+        var configuration = HostConfiguration()
         configuration.endpoint =
             flag("listen.tcp")
             ? .init(host: text("listen.host"), port: integer("listen.port")) : nil
@@ -45,9 +58,6 @@ extension SettingValues {
         configuration.connectionsMaximum = integer("limits.connections")
         configuration.streamsPerConnectionMaximum = integer("limits.streamsPerConnection")
         configuration.streamBytesMaximum = bytes("limits.streamBytes")
-        configuration.appendBytesMaximum = bytes("limits.appendBytes")
-        configuration.readThreads = integer("limits.readThreads")
-        configuration.readQueueMaximum = integer("limits.readQueue")
         configuration.connectionIdleMaximum = duration("limits.idleSeconds")
         configuration.connectionAgeMaximum = duration("limits.ageSeconds")
         configuration.connectionGraceMaximum = duration("limits.graceSeconds")
@@ -58,13 +68,18 @@ extension SettingValues {
         return configuration
     }
 
+    /// Whether the role takes calls over gRPC at all.
+    var hasPlace: Bool { flag("listen.tcp") || optional("listen.socket") != nil }
+
     /// What does not fit together, whatever each value is.
-    func check() throws {
+    ///
+    /// - Parameter needsPlace: whether it makes no sense without an address for gRPC.
+    func check(needsPlace: Bool = true) throws {
         var problems: [String] = []
         if optional("directory") == nil {
             problems.append("directory is not set; name the store's directory")
         }
-        if !flag("listen.tcp"), optional("listen.socket") == nil {
+        if needsPlace, !hasPlace {
             problems.append("no address is left: set listen.tcp, or listen.socket")
         }
         if bytes("limits.appendBytes") > bytes("engine.queueBytes") {

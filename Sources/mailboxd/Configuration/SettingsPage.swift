@@ -1,11 +1,12 @@
 /// The table of settings as text.
 enum SettingsPage {
     /// For `--help`.
-    static func help(_ table: [Setting]) -> String {
+    static func help(_ table: [Setting], role: String = "store") -> String {
+        let example = table.first { $0.key == "log.level" }
         var lines = [
             "SETTINGS",
-            "  Each may be a flag, a variable of the environment (MAILBOX_STORE_LISTEN_PORT for",
-            "  --listen-port) or a key of the YAML file that --config names (listen: {port: …}).",
+            "  Each may be a flag, a variable of the environment",
+            "  (\(example?.variable(of: role) ?? "") for --log-level) or a key of the YAML file that --config names (log: {level: …}).",
             "  A flag counts before a variable, a variable before the file.",
             "",
         ]

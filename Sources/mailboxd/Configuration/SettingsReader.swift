@@ -4,9 +4,11 @@ import Yams
 
 /// Where settings come from: flags, then the environment, then a file, then the table's defaults.
 struct SettingsReader {
+    /// Whose settings: what the variables' prefix names.
+    var role = "store"
     /// Flags as they came: `--listen-port 0`, or `--listen-port=0`.
     var arguments: [String] = []
-    /// The whole environment: what begins with `MAILBOX_STORE_` counts.
+    /// The whole environment: what begins with the role's prefix (`MAILBOX_STORE_`) counts.
     var environment: [String: String] = [:]
     /// A YAML file's path.
     var file: String?
@@ -26,7 +28,7 @@ struct SettingsReader {
             (
                 "the environment",
                 EnvironmentVariablesProvider(environmentVariables: variables)
-                    .prefixKeys(with: "mailbox.store")
+                    .prefixKeys(with: ConfigKey(["mailbox", role]))
             ),
         ]
         if let file {
@@ -78,7 +80,7 @@ struct SettingsReader {
         var left = arguments[...]
         while let argument = left.popFirst() {
             guard argument.hasPrefix("--") else {
-                problems.append("'\(argument)' is no flag; mailboxd store --help lists them")
+                problems.append("'\(argument)' is no flag; mailboxd \(role) --help lists them")
                 continue
             }
             let parts = argument.split(
@@ -104,8 +106,9 @@ struct SettingsReader {
     private func checkedVariables(
         _ table: [Setting], _ problems: inout [String]
     ) -> [String: String] {
-        let known = table.map(\.variable)
-        let own = environment.filter { $0.key.hasPrefix(Setting.variablePrefix) }
+        let known = table.map { $0.variable(of: role) }
+        let prefix = Setting.variablePrefix(of: role)
+        let own = environment.filter { $0.key.hasPrefix(prefix) }
         for name in own.keys.sorted() where !known.contains(name) {
             problems.append(unknown(name, among: known, "variable"))
         }

@@ -4,7 +4,6 @@ import Mailbox
 import MetricsText
 import NIOCore
 import ServiceLifecycle
-import StoreSrv
 
 /// `/metrics`, `/healthz` and `/readyz`, on a port of their own.
 struct MetricsService: Service {
@@ -12,7 +11,7 @@ struct MetricsService: Service {
     let port: Int
     let metrics: MetricsTextFactory
     let process: ProcessGauges
-    let server: StoreServer
+    let probes: RoleProcess.Probes
     let logger: Logger
     /// Told once the port is known, or nil once it cannot be had.
     let bound: Announcement<Int?>
@@ -36,19 +35,18 @@ struct MetricsService: Service {
         let router = Router()
         router.get("metrics") { _, _ in
             process.collect()
-            // What the store cannot tell, while it is closed, stays as it was told last.
-            try? await server.collectMetrics()
+            await probes.collect()
             return Response(
                 status: .ok, headers: [.contentType: MetricsTextFactory.contentType],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.render())))
         }
         // Alive, as long as it answers and its store takes what it is given: else, start it anew.
         router.get("healthz") { _, _ in
-            server.failure.map { Self.answer(.serviceUnavailable, "failed: \($0.message)") }
+            probes.failure().map { Self.answer(.serviceUnavailable, "failed: \($0.message)") }
                 ?? Self.answer(.ok, "ok")
         }
         router.get("readyz") { _, _ in
-            server.isReady
+            probes.isReady()
                 ? Self.answer(.ok, "ready") : Self.answer(.serviceUnavailable, "not ready")
         }
         return router

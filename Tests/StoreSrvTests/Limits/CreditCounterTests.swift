@@ -1,6 +1,5 @@
+import ServiceHost
 import Testing
-
-@testable import StoreSrv
 
 @Suite("Credit")
 struct CreditCounterTests {

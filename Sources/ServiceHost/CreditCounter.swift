@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// One taker may always go on, however much it wants, when nothing else is under way: a frame that
 /// is larger than the bound passes alone.
-final class CreditCounter: Sendable {
+package final class CreditCounter: Sendable {
     private struct Waiter {
         let number: UInt64
         let amount: Int
@@ -23,15 +23,15 @@ final class CreditCounter: Sendable {
     private let maximum: Int
     private let state = Mutex(State())
 
-    init(maximum: Int) { self.maximum = maximum }
+    package init(maximum: Int) { self.maximum = maximum }
 
     /// What is under way now.
-    var taken: Int { state.withLock { $0.taken } }
+    package var taken: Int { state.withLock { $0.taken } }
 
     /// Takes credit, waiting for it when there is none.
     ///
     /// - Throws: `CancellationError`; then nothing was taken.
-    func take(_ amount: Int) async throws {
+    package func take(_ amount: Int) async throws {
         let number: UInt64? = state.withLock { state in
             if state.waiters.isEmpty, admits(amount, state) {
                 state.taken += amount
@@ -54,7 +54,7 @@ final class CreditCounter: Sendable {
     }
 
     /// Gives credit back.
-    func give(_ amount: Int) {
+    package func give(_ amount: Int) {
         let woken = state.withLock { state in
             state.taken -= amount
             assert(state.taken >= 0)

@@ -1,8 +1,8 @@
-internal import Mailbox
+package import Mailbox
 internal import Synchronization
 
 /// Whether calls are taken, and how many are under way.
-final class ServerLifecycle: Sendable {
+package final class ServerLifecycle: Sendable {
     private struct State {
         var isDraining = false
         var calls = 0
@@ -10,19 +10,21 @@ final class ServerLifecycle: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Whether the server is about to end, and takes no new calls.
-    var isDraining: Bool { state.withLock { $0.isDraining } }
+    package var isDraining: Bool { state.withLock { $0.isDraining } }
 
     /// Calls under way.
-    var calls: Int { state.withLock { $0.calls } }
+    package var calls: Int { state.withLock { $0.calls } }
 
     /// From now on, new calls are refused.
-    func beginDraining() { state.withLock { $0.isDraining = true } }
+    package func beginDraining() { state.withLock { $0.isDraining = true } }
 
     /// A call begins; `endCall` must follow.
     ///
     /// - Throws: `closed` when the server is about to end.
-    func beginCall() throws(StoreError) {
+    package func beginCall() throws(StoreError) {
         let isDraining = state.withLock { state in
             if !state.isDraining { state.calls += 1 }
             return state.isDraining
@@ -30,10 +32,10 @@ final class ServerLifecycle: Sendable {
         if isDraining { throw Self.draining }
     }
 
-    func endCall() { state.withLock { $0.calls -= 1 } }
+    package func endCall() { state.withLock { $0.calls -= 1 } }
 
     /// What a call hears that comes, or is cut off, while the server ends.
-    static var draining: StoreError {
+    package static var draining: StoreError {
         StoreError(code: .closed, message: "the server is shutting down; connect again")
     }
 }

@@ -1,24 +1,26 @@
-internal import GRPCCore
+package import GRPCCore
 internal import GRPCProtobuf
 internal import Mailbox
 internal import StoreAPI
-internal import SwiftProtobuf
+package import SwiftProtobuf
 
 // Every method is registered through one of these, so that every method refuses in the same way.
 
 extension RPCRouter {
     /// A method with one request and one answer.
-    mutating func registerUnary<Request: SwiftProtobuf.Message, Answer: SwiftProtobuf.Message>(
-        _ method: MethodDescriptor, _ core: ServerCore,
+    package mutating func registerUnary<
+        Request: SwiftProtobuf.Message, Answer: SwiftProtobuf.Message
+    >(
+        _ method: MethodDescriptor, _ host: some CallHost,
         _ body: @escaping @Sendable (Request) async throws -> Answer
     ) {
         registerHandler(
             forMethod: method,
             deserializer: BoundedDeserializer(
-                ProtobufDeserializer<Request>(), core.configuration.requestBytesMaximum),
+                ProtobufDeserializer<Request>(), host.requestBytesMaximum),
             serializer: ProtobufSerializer<Answer>()
         ) { request, _ in
-            let answer = try await core.call(method) {
+            let answer = try await host.call(method) {
                 try await body(ServerRequest(stream: request).message)
             }
             return StreamingServerResponse(single: ServerResponse(message: answer))
@@ -26,14 +28,14 @@ extension RPCRouter {
     }
 
     /// A method with one request and many answers.
-    mutating func registerServerStream<
+    package mutating func registerServerStream<
         Request: SwiftProtobuf.Message, Answer: SwiftProtobuf.Message
     >(
-        _ method: MethodDescriptor, _ core: ServerCore,
+        _ method: MethodDescriptor, _ host: some CallHost,
         _ body: @escaping @Sendable (Request, RPCWriter<Answer>) async throws -> Void
     ) {
         registerStream(
-            method, core, ProtobufDeserializer<Request>(), ProtobufSerializer<Answer>()
+            method, host, ProtobufDeserializer<Request>(), ProtobufSerializer<Answer>()
         ) { requests, answers in
             var iterator = requests.makeAsyncIterator()
             guard let request = try await iterator.next() else {
@@ -43,11 +45,25 @@ extension RPCRouter {
         }
     }
 
-    /// A method with many requests and many answers.
-    mutating func registerStream<
+    /// A method with many requests and many answers, as they are generated.
+    package mutating func registerProtobufStream<
+        Request: SwiftProtobuf.Message, Answer: SwiftProtobuf.Message
+    >(
+        _ method: MethodDescriptor, _ host: some CallHost,
+        _ body:
+            @escaping @Sendable (
+                RPCAsyncSequence<Request, any Error>, RPCWriter<Answer>
+            ) async throws -> Void
+    ) {
+        registerStream(
+            method, host, ProtobufDeserializer<Request>(), ProtobufSerializer<Answer>(), body)
+    }
+
+    /// A method with many requests and many answers, with codecs of its own.
+    package mutating func registerStream<
         Requests: MessageDeserializer, Answers: MessageSerializer
     >(
-        _ method: MethodDescriptor, _ core: ServerCore, _ deserializer: Requests,
+        _ method: MethodDescriptor, _ host: some CallHost, _ deserializer: Requests,
         _ serializer: Answers,
         _ body:
             @escaping @Sendable (
@@ -57,11 +73,11 @@ extension RPCRouter {
         registerHandler(
             forMethod: method,
             deserializer: BoundedDeserializer(
-                deserializer, core.configuration.requestBytesMaximum),
+                deserializer, host.requestBytesMaximum),
             serializer: serializer
         ) { request, _ in
             StreamingServerResponse { writer in
-                try await core.call(method) { try await body(request.messages, writer) }
+                try await host.call(method) { try await body(request.messages, writer) }
                 return [:]
             }
         }

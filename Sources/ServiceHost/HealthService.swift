@@ -1,21 +1,26 @@
-internal import GRPCCore
+package import GRPCCore
 internal import GRPCProtobuf
 internal import StoreAPI
-internal import StoreEngine
 internal import SwiftProtobuf
 
 /// The standard health service: for the server as a whole (the empty name) and for each service.
-struct HealthService: RegistrableRPCService {
+package struct HealthService: RegistrableRPCService {
     typealias Status = Grpc_Health_V1_HealthCheckResponse.ServingStatus
 
-    let core: ServerCore
+    private let services: Set<String>
+    private let isServing: @Sendable () -> Bool
 
-    private static let services: Set<String> = [
-        "", Wire.StoreService.descriptor.fullyQualifiedService,
-        Wire.AdminService.descriptor.fullyQualifiedService,
-    ]
+    /// - Parameters:
+    ///   - services: the full names of the services beside it.
+    ///   - isServing: whether calls are taken, and can be answered.
+    package init(services: Set<String>, isServing: @escaping @Sendable () -> Bool) {
+        self.services = services.union([""])
+        self.isServing = isServing
+    }
 
-    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    package func registerMethods<Transport: ServerTransport>(
+        with router: inout RPCRouter<Transport>
+    ) {
         typealias Method = Grpc_Health_V1_Health.Method
         // Health is answered while the server ends, when every other call is refused.
         router.registerHandler(
@@ -24,7 +29,7 @@ struct HealthService: RegistrableRPCService {
             serializer: ProtobufSerializer<Method.Check.Output>()
         ) { request, _ in
             let request = try await ServerRequest(stream: request).message
-            guard Self.services.contains(request.service) else {
+            guard services.contains(request.service) else {
                 throw RPCError(code: .notFound, message: "there is no such service here")
             }
             return StreamingServerResponse(
@@ -43,15 +48,12 @@ struct HealthService: RegistrableRPCService {
         }
     }
 
-    /// Serving, unless the server ends or its store failed.
-    private var status: Status {
-        core.lifecycle.isDraining || core.store.failure != nil ? .notServing : .serving
-    }
+    private var status: Status { isServing() ? .serving : .notServing }
 
     private func watch(
         _ service: String, _ answers: RPCWriter<Grpc_Health_V1_HealthCheckResponse>
     ) async throws {
-        guard Self.services.contains(service) else {
+        guard services.contains(service) else {
             try await answers.write(.with { $0.status = .serviceUnknown })
             return
         }

@@ -2,7 +2,7 @@ internal import GRPCCore
 internal import GRPCNIOTransportHTTP2
 internal import NIOCore
 
-extension StoreServerConfiguration {
+extension HostConfiguration {
     /// One transport for each address that is configured. Nothing is bound yet.
     func makeTransports(_ connections: ConnectionLimit) -> [HTTP2ServerTransport.Posix] {
         var transports: [HTTP2ServerTransport.Posix] = []

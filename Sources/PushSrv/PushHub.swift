@@ -1,0 +1,259 @@
+public import Logging
+public import Mailbox
+public import ServiceLifecycle
+public import StoreAPI
+internal import Synchronization
+
+/// PushSrv: brings stored messages to devices that are online, through the instances of ConnectSrv
+/// that are attached, and notifies the others.
+///
+/// Everything that it knows of who is online, and of what is owed, is soft state: it is told anew
+/// when it begins. Registrations alone are durable. After a start it looks at the heads of all
+/// registered accounts, and notifies those who have something unconfirmed: what was owed before may
+/// be notified twice, and is never forgotten.
+public final class PushHub: PushAttaching, PushNotifying, Service {
+    private let registry: DeviceRegistry
+    private let receiver: any MessageReceiving
+    private let configuration: PushConfiguration
+    private let activity: PushActivity
+    private let logger: Logger
+    private let caller: HTTPCaller
+    private let services: Notifier.Services
+    private let presence = Mutex(PresenceTable())
+    /// Stored messages that wait to be looked at for devices that are not online.
+    private let queue: NotifyQueue
+    private let notifier: Notifier
+    /// Accounts that were online when their instance attached again.
+    private let reattached: AccountQueue
+
+    /// - Parameters:
+    ///   - receiver: knows the heads.
+    ///   - providers: the services that are configured.
+    ///   - configuration: limits and texts.
+    ///   - activity: counts.
+    ///   - logger: says what goes wrong; never bodies or tokens.
+    /// - Throws: `invalidArgument` when a key's file is none; `failed`, `corrupted` when the registry
+    ///   cannot be opened.
+    public init(
+        receiver: any MessageReceiving, providers: PushProviders,
+        configuration: PushConfiguration, activity: PushActivity, logger: Logger
+    ) async throws(StoreError) {
+        self.receiver = receiver
+        self.configuration = configuration
+        self.activity = activity
+        self.logger = logger
+        caller = try HTTPCaller(
+            trustedCertificatesPath: providers.trustedCertificatesPath,
+            timeout: providers.timeout)
+        do throws(StoreError) {
+            services = try await providers.make(caller)
+            registry = try DeviceRegistry(path: configuration.registryPath)
+        } catch {
+            await caller.close()
+            throw error
+        }
+        queue = NotifyQueue(
+            countMaximum: configuration.pushesWaitingMaximum,
+            bytesMaximum: configuration.waitingBytesMaximum)
+        notifier = Notifier(
+            registry: registry, receiver: receiver, services: services,
+            configuration: configuration, activity: activity, logger: logger)
+        reattached = AccountQueue(countMaximum: configuration.owedMaximum)
+    }
+
+    /// Works until a graceful shutdown, or until the task is cancelled; once. What is owed then is
+    /// found again by the next start.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.notifier.run() }
+            group.addTask { await self.lookAtPushes() }
+            group.addTask { await self.lookAtReattached() }
+            group.addTask { await self.recover() }
+            group.addTask {
+                try? await gracefulShutdown()
+            }
+            // Only the end of the service ends; the recovery does, too, and is waited for no more.
+            while await group.next() != nil, !Task.isCancelled, !Task.isShuttingDownGracefully {}
+            group.cancelAll()
+        }
+        queue.close()
+        await caller.close()
+        registry.close()
+    }
+
+    /// Sessions that are online, as far as is known.
+    var sessionCount: Int { presence.withLock { $0.sessionCount } }
+
+    /// Brings the metrics that are read on demand up to date.
+    public func collectMetrics() {
+        let (sessions, attachments) = presence.withLock { ($0.sessionCount, $0.attachmentCount) }
+        activity.set(sessions: sessions, attachments: attachments)
+        activity.set(owed: notifier.owedCount, waiting: queue.count)
+    }
+
+    // MARK: PushNotifying
+
+    /// Brings a stored message to the devices that are online, and notes it for the others.
+    public func notify(_ push: Push) { take(push) }
+
+    /// - Returns: false when no notification will be made of it, because too much waits.
+    @discardableResult
+    func take(_ push: Push) -> Bool {
+        let deliveries = presence.withLock { $0.deliveries(to: push.mailbox.receiver) }
+        for deliver in deliveries { deliver(push) }
+        activity.delivered(deliveries.count)
+        let isTaken = services.isEmpty || queue.add(push)
+        activity.taken(isDropped: !isTaken)
+        return isTaken
+    }
+
+    private func lookAtPushes() async {
+        while let pushes = await queue.next() {
+            var newest: [Address: Push] = [:]
+            for push in pushes { newest[push.mailbox.receiver] = push }
+            do throws(StoreError) {
+                let registrations = try await registry.registrations(of: Array(newest.keys))
+                for registration in registrations {
+                    guard let push = newest[registration.account] else { continue }
+                    owe(registration, news(of: push))
+                }
+            } catch {
+                logger.error(
+                    "registrations could not be read", metadata: ["code": "\(error.code)"])
+            }
+        }
+    }
+
+    private func owe(
+        _ registration: PushRegistration, _ news: OwedTable.News?, delay: Duration? = nil
+    ) {
+        let key = DeviceKey(account: registration.account, device: registration.device)
+        let isOnline = presence.withLock { $0.isOnline(key.account, key.device) }
+        notifier.owe(key, news, isOnline: isOnline, delay: isOnline ? nil : delay)
+    }
+
+    private func news(of push: Push) -> OwedTable.News? {
+        guard configuration.content != .none else { return nil }
+        var text: String?
+        if configuration.content == .body, case .message(let message) = push.content {
+            text = String(validating: message.body, as: UTF8.self).map { String($0.prefix(1_000)) }
+        }
+        return OwedTable.News(
+            mailbox: push.mailbox, epoch: push.epoch, sequence: push.sequence, text: text)
+    }
+
+    // MARK: PushAttaching
+
+    /// Attaches an instance: see ``PushAttaching``.
+    public func attach(
+        _ instance: String, deliver: @escaping @Sendable (Push) -> Void
+    ) -> any PushAttachment {
+        let number = presence.withLock { $0.attach(instance, deliver) }
+        return HubAttachment(hub: self, number: number)
+    }
+
+    func report(_ change: PresenceChange, _ number: PresenceTable.AttachmentNumber) {
+        presence.withLock { $0.note(change, number) }
+    }
+
+    func detach(_ number: PresenceTable.AttachmentNumber) {
+        presence.withLock { $0.detach(number) }
+    }
+
+    /// Keeps where to notify a device: see ``PushAttaching``.
+    ///
+    /// - Throws: as ``PushAttaching`` says.
+    public func register(_ registration: PushRegistration) async throws(StoreError) {
+        try registration.check()
+        guard services[registration.service] != nil else {
+            throw .invalidArgument(
+                "this server does not notify through \(registration.service.rawValue)")
+        }
+        try await registry.keep(
+            registration, devicesMaximum: configuration.devicesPerAccountMaximum)
+    }
+
+    /// Forgets where to notify a device: see ``PushAttaching``.
+    ///
+    /// - Throws: as ``PushAttaching`` says.
+    public func unregister(_ account: Address, device: DeviceID) async throws(StoreError) {
+        try await registry.forget(account, device: device)
+        notifier.forget(DeviceKey(account: account, device: device))
+    }
+
+    // MARK: Recovery
+
+    /// Accounts were online when their instance attached: what was stored while it was not attached
+    /// here was pushed by nobody, perhaps.
+    func lookFor(_ accounts: Set<Address>) {
+        for account in accounts { reattached.add(account) }
+    }
+
+    private func lookAtReattached() async {
+        while let account = await reattached.next() {
+            do throws(StoreError) {
+                let epoch = try await receiver.epoch
+                let page = try await receiver.inbox(account, after: nil, limit: 1_000)
+                for entry in page.entries where entry.head.waitingCount > 0 {
+                    let mailbox = MailboxID(sender: entry.sender, receiver: account)
+                    let push = Push(
+                        mailbox: mailbox, epoch: epoch, content: .notice(max: entry.head.max))
+                    let deliveries = presence.withLock { $0.deliveries(to: account) }
+                    for deliver in deliveries { deliver(push) }
+                    activity.delivered(deliveries.count)
+                }
+            } catch {
+                logger.warning(
+                    "what waits for a device could not be looked up",
+                    metadata: ["code": "\(error.code)"])
+            }
+        }
+    }
+
+    /// Owes a notification to every registered device, once; those that have nothing unconfirmed
+    /// turn out to need none.
+    private func recover() async {
+        guard !services.isEmpty, (try? await Task.sleep(for: configuration.recoveryDelay)) != nil
+        else { return }
+        var after: Address?
+        var count = 0
+        while !Task.isCancelled {
+            do throws(StoreError) {
+                // Beside what comes in: half of the room at most.
+                while notifier.owedCount > configuration.owedMaximum / 2 {
+                    guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
+                }
+                let accounts = try await registry.accounts(after: after, limit: 256)
+                guard let last = accounts.last else { break }
+                for registration in try await registry.registrations(of: accounts) {
+                    owe(registration, nil, delay: .zero)
+                    count += 1
+                }
+                after = last
+            } catch {
+                logger.error(
+                    "registrations could not be read; trying again",
+                    metadata: ["code": "\(error.code)"])
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+        logger.info("looked for what is owed", metadata: ["devices": "\(count)"])
+    }
+}
+
+/// An instance's end of its attachment to a hub in its own process.
+final class HubAttachment: PushAttachment {
+    private let hub: PushHub
+    let number: PresenceTable.AttachmentNumber
+
+    init(hub: PushHub, number: PresenceTable.AttachmentNumber) {
+        self.hub = hub
+        self.number = number
+    }
+
+    deinit { detach() }
+
+    func report(_ change: PresenceChange) { hub.report(change, number) }
+
+    func detach() { hub.detach(number) }
+}

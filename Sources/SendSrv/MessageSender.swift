@@ -1,0 +1,119 @@
+internal import Logging
+public import Mailbox
+public import StoreAPI
+internal import Synchronization
+
+/// SendSrv: has the store make messages durable, answers, and hands them to PushSrv. Stateless: what
+/// it knows is what waits.
+///
+/// **Natural batching, in order.** A message goes into the lane that its mailbox hashes to. Each
+/// lane has one batch at the store; whatever comes meanwhile is the next one. No timer holds
+/// anything back, and no mailbox's messages can overtake one another.
+///
+/// **Push.** A message is handed to PushSrv once it is durable, without waiting. So is a duplicate
+/// whose sequence the store still knows: its first answer was lost, and with it perhaps the push.
+/// Devices drop what they hold already. A push names the epoch of the store that answered: it is
+/// looked up before and after, and a push whose store was replaced in between is dropped.
+public final class MessageSender: MessageSending, Sendable {
+    /// How the store behind is asked for what its verbs do not tell.
+    public struct Facts: Sendable {
+        /// The identity of the store's history, without a call where that is possible.
+        public var epoch: @Sendable () async throws(StoreError) -> Epoch
+        /// The largest body that it takes, in bytes.
+        public var bodyBytesMaximum: @Sendable () async throws(StoreError) -> Int
+
+        /// How the store is asked.
+        public init(
+            epoch: @escaping @Sendable () async throws(StoreError) -> Epoch,
+            bodyBytesMaximum: @escaping @Sendable () async throws(StoreError) -> Int
+        ) {
+            self.epoch = epoch
+            self.bodyBytesMaximum = bodyBytesMaximum
+        }
+
+        /// Asks a store's server.
+        public init(_ client: StoreClient) {
+            self.init(
+                epoch: { () async throws(StoreError) in try await client.info().epoch },
+                bodyBytesMaximum: { () async throws(StoreError) in
+                    try await client.info().messageBytesMaximum
+                })
+        }
+    }
+
+    private let storage: any MailboxStorage
+    private let facts: Facts
+    private let lanes: [SendLane]
+
+    /// - Parameters:
+    ///   - storage: an engine in this process, or the client of a store's server.
+    ///   - facts: how the store is asked for its epoch and limits.
+    ///   - push: where durable messages are handed to.
+    ///   - configuration: limits.
+    ///   - activity: counts.
+    public init(
+        storage: any MailboxStorage, facts: Facts, push: any PushNotifying,
+        configuration: SendConfiguration, activity: SendActivity
+    ) {
+        self.storage = storage
+        self.facts = facts
+        let bytes = max(1, configuration.waitingBytesMaximum / configuration.lanes)
+        lanes = (0..<configuration.lanes).map { _ in
+            SendLane(
+                storage: storage, epoch: facts.epoch, push: push, bytesMaximum: bytes,
+                configuration: configuration, activity: activity)
+        }
+    }
+
+    /// Hands over a message, and returns at once: see ``MessageSending``.
+    public func send(
+        _ append: Append,
+        whenDone: @escaping @Sendable (Result<AppendResult, StoreError>) -> Void
+    ) {
+        lanes[place(of: append.mailbox)].add(append, whenDone)
+    }
+
+    private func place(of mailbox: MailboxID) -> Int {
+        Int(mailbox.mixedHash(seed: 0) % UInt64(lanes.count))
+    }
+
+    /// The last client sequence of a device that is stored in a mailbox.
+    ///
+    /// - Throws: as ``MessageSending`` says.
+    public func sendState(
+        _ mailbox: MailboxID, device: DeviceID
+    ) async throws(StoreError) -> ClientSequence {
+        try await storage.sendState(mailbox, device: device)
+    }
+
+    /// The largest body that the store takes, in bytes.
+    ///
+    /// - Throws: `unavailable`, `closed`.
+    public var bodyBytesMaximum: Int {
+        get async throws(StoreError) { try await facts.bodyBytesMaximum() }
+    }
+
+    /// Takes no more messages, and returns when those that wait are answered.
+    public func drain() async {
+        for lane in lanes { await lane.drain() }
+    }
+}
+
+/// What SendSrv may hold, and what it pushes.
+public struct SendConfiguration: Sendable {
+    /// Batches that may be at the store at once, 1 … 64.
+    public var lanes = 4
+    /// Messages in one batch, from 1.
+    public var batchMessagesMaximum = 4_096
+    /// Body bytes in one batch of several messages.
+    public var batchBytesMaximum = 1 << 20
+    /// Bytes of messages that wait for the store; above it they get `overloaded`.
+    public var waitingBytesMaximum = 64 << 20
+    /// The largest body that is pushed; of a larger one devices get a notice, and fetch it.
+    public var pushBodyBytesMaximum = 16 << 10
+    /// Milliseconds since 1970, for the timestamps of pushes.
+    public var now: @Sendable () -> Int64 = { SystemClock.milliseconds() }
+
+    /// All defaults.
+    public init() {}
+}

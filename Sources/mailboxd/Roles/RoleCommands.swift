@@ -1,0 +1,47 @@
+import ArgumentParser
+
+/// `mailboxd store`: serves a store over gRPC.
+struct StoreCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(
+        StoreRole.self, usage: "mailboxd store --directory <path> [--config <file>] [settings …]")
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(StoreRole.self) }
+}
+
+/// `mailboxd send`: SendSrv.
+struct SendCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(SendRole.self)
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(SendRole.self) }
+}
+
+/// `mailboxd recv`: RecvSrv.
+struct RecvCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(RecvRole.self)
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(RecvRole.self) }
+}
+
+/// `mailboxd push`: PushSrv.
+struct PushCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(PushRole.self)
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(PushRole.self) }
+}
+
+private func commandConfiguration<Chosen: Role>(
+    _ role: Chosen.Type, usage: String? = nil
+) -> CommandConfiguration {
+    CommandConfiguration(
+        commandName: role.name, abstract: role.abstract,
+        usage: usage ?? "mailboxd \(role.name) [--config <file>] [settings …]",
+        discussion: SettingsPage.help(role.settings, role: role.name))
+}

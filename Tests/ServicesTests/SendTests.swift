@@ -1,0 +1,168 @@
+import Mailbox
+import MailboxTesting
+import Metrics
+import SendSrv
+import StoreAPI
+import Synchronization
+import Testing
+
+@Suite("SendSrv")
+struct SendTests {
+    private static func appends(_ count: Int, mailboxes: Int) throws -> [Append] {
+        let phone = try DeviceID("phone")
+        return try (0..<count).map { number in
+            let mailbox = try MailboxID(sender: "alice", receiver: "b\(number % mailboxes)")
+            let own = ClientSequence(number / mailboxes + 1)
+            return Append(
+                mailbox, producer: Producer(device: phone, clientSequence: own),
+                text: "message \(number)")
+        }
+    }
+
+    private static func sender(
+        _ storage: any MailboxStorage, _ push: any PushNotifying
+    ) -> MessageSender {
+        MessageSender(
+            storage: storage, facts: ServiceStack.facts(storage), push: push,
+            configuration: SendConfiguration(),
+            activity: SendActivity(metrics: NOOPMetricsHandler.instance))
+    }
+
+    @Test("Messages that do not wait for one another keep their order, and are pushed once each")
+    func order() async throws {
+        let model = ModelStore()
+        let pushes = RecordedPushes()
+        let appends = try Self.appends(2_000, mailboxes: 7)
+        try await ServiceStack.with(model, push: pushes) { stack in
+            let outcomes = await stack.send.sendAll(appends)
+            for (append, outcome) in zip(appends, outcomes) {
+                // One device, one mailbox: the sequence is the client sequence when nothing overtook.
+                #expect(try outcome.get().sequence == append.producer?.clientSequence)
+            }
+        }
+        let epoch = try await model.epoch
+        let byMailbox = Dictionary(grouping: pushes.all, by: \.mailbox)
+        #expect(byMailbox.count == 7)
+        for pushes in byMailbox.values {
+            #expect(pushes.map(\.sequence) == Array(1...SequenceNumber(pushes.count)))
+            #expect(pushes.allSatisfy { $0.epoch == epoch })
+        }
+        #expect(pushes.all.count == appends.count)
+    }
+
+    @Test("Answers that are lost between SendSrv and the store are settled: one sequence each")
+    func lostAnswers() async throws {
+        let model = ModelStore()
+        let storage = ForgetfulStorage(model, every: 3)
+        let appends = try Self.appends(1_500, mailboxes: 5)
+        let outcomes = try await ServiceStack.with(storage) { stack in
+            await stack.send.sendAll(appends)
+        }
+        for (append, outcome) in zip(appends, outcomes) {
+            #expect(try outcome.get().sequence == append.producer?.clientSequence)
+        }
+        #expect(storage.lost > 0)
+        for number in 0..<5 {
+            let head = try await model.head(MailboxID(sender: "alice", receiver: "b\(number)"))
+            #expect(head.max == 300)
+        }
+    }
+
+    @Test("When one of two instances ends, the other one goes on, and nothing is lost or doubled")
+    func failover() async throws {
+        let model = ModelStore()
+        let appends = try Self.appends(4_000, mailboxes: 5)
+        let outcomes = try await ServiceStack.with(model, sendCount: 2) { stack in
+            let first = await stack.send.sendAll(Array(appends[..<1_000]))
+            async let second = stack.send.sendAll(Array(appends[1_000..<2_000]))
+            stack.sendServers[0].beginDraining()
+            let middle = await second
+            return first + middle + (await stack.send.sendAll(Array(appends[2_000...])))
+        }
+        for (append, outcome) in zip(appends, outcomes) {
+            #expect(try outcome.get().sequence == append.producer?.clientSequence)
+        }
+    }
+
+    @Test("A duplicate is pushed again: the push may have been lost with the first answer")
+    func duplicates() async throws {
+        let model = ModelStore()
+        let pushes = RecordedPushes()
+        let sender = Self.sender(model, pushes)
+        let append = try Self.appends(1, mailboxes: 1)[0]
+        #expect(try await sender.send(append).isDuplicate == false)
+        #expect(try await sender.send(append).isDuplicate)
+        await sender.drain()
+        #expect(pushes.all.map(\.sequence) == [1, 1])
+    }
+
+    @Test("A large body is not pushed, but a notice is")
+    func large() async throws {
+        let pushes = RecordedPushes()
+        let sender = Self.sender(ModelStore(), pushes)
+        let mailbox = try MailboxID(sender: "alice", receiver: "bob")
+        _ = try await sender.send(
+            Append(mailbox, body: [UInt8](repeating: 7, count: (16 << 10) + 1)))
+        _ = try await sender.send(Append(mailbox, body: [UInt8](repeating: 7, count: 16 << 10)))
+        await sender.drain()
+        #expect(pushes.all.first?.content == .notice(max: 1))
+        guard case .message(let message) = pushes.all.last?.content else {
+            Issue.record("a body at the limit is pushed")
+            return
+        }
+        #expect(message.sequence == 2 && message.body.count == 16 << 10)
+    }
+
+    @Test("A message of a store that was replaced meanwhile is not pushed under the new epoch")
+    func replaced() async throws {
+        let model = ModelStore()
+        let pushes = RecordedPushes()
+        let epochs = Mutex([Epoch.mint(), Epoch.mint()])
+        let facts = MessageSender.Facts(
+            epoch: { () async throws(StoreError) in epochs.withLock { $0.popLast() ?? .mint() } },
+            bodyBytesMaximum: { () async throws(StoreError) in 70_000 })
+        let sender = MessageSender(
+            storage: model, facts: facts, push: pushes, configuration: SendConfiguration(),
+            activity: SendActivity(metrics: NOOPMetricsHandler.instance))
+        _ = try await sender.send(try Self.appends(1, mailboxes: 1)[0])
+        await sender.drain()
+        #expect(pushes.all.isEmpty)
+    }
+
+    @Test("What finds no room is refused at once, and the rest goes on")
+    func overload() async throws {
+        let model = ModelStore()
+        var configuration = SendConfiguration()
+        configuration.lanes = 1
+        configuration.waitingBytesMaximum = 10_000
+        let sender = MessageSender(
+            storage: model, facts: ServiceStack.facts(model), push: NoPush(),
+            configuration: configuration,
+            activity: SendActivity(metrics: NOOPMetricsHandler.instance))
+        let mailbox = try MailboxID(sender: "alice", receiver: "bob")
+        let outcomes = await sender.sendAll(
+            (0..<100).map { _ in Append(mailbox, body: [UInt8](repeating: 1, count: 4_000)) })
+        var stored = 0
+        for outcome in outcomes {
+            switch outcome {
+            case .success: stored += 1
+            case .failure(let error): #expect(error.code == .overloaded)
+            }
+        }
+        #expect(stored > 0 && stored < 100)
+        #expect(try await model.head(mailbox).max == SequenceNumber(stored))
+        await sender.drain()
+        await #expect(throws: StoreError.self) {
+            try await sender.send(Append(mailbox, text: "late"))
+        }
+    }
+}
+
+/// Keeps what it is told.
+final class RecordedPushes: PushNotifying {
+    private let pushes: Mutex<[Push]> = Mutex([])
+
+    var all: [Push] { pushes.withLock { $0 } }
+
+    func notify(_ push: Push) { pushes.withLock { $0.append(push) } }
+}
