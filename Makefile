@@ -62,10 +62,18 @@ run: deps ## replay a trace through the engine, fetch all, compact, verify, and 
 	@"$$($(SWIFT) build -c release --show-bin-path)/mailboxctl" demo \
 	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
 
+# `make run-cluster CLUSTER_FLAGS='--directory DIR --base-port 7100'`
+CLUSTER_FLAGS ?=
+.PHONY: run-cluster
+run-cluster: deps ## run the store and two of each other role as processes on loopback
+	$(SWIFT) build -c release --product mailboxd
+	@deploy/run-cluster --mailboxd "$$($(SWIFT) build -c release --show-bin-path)/mailboxd" \
+	    $(CLUSTER_FLAGS)
+
 TEST_FLAGS := --skip-build --disable-xctest
 # Suites that speak over connections run one after the other: beside the engine's, which keep every
 # core busy and block, whoever waits for an answer would measure the machine.
-NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|SendSrv|RecvSrv|PushSrv|ConnectSrv|MailboxClient)Tests
+NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts
 OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model \
     fuzz-smoke

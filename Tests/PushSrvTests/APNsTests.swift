@@ -6,7 +6,7 @@ import Testing
 
 @testable import PushSrv
 
-@Suite("Notifications through APNs")
+@Suite("Notifications through APNs", .serialized)
 struct APNsTests {
     private static func payload(_ request: LocalService.Request) throws -> [String: Any] {
         let object = try JSONSerialization.jsonObject(with: request.body)
@@ -17,10 +17,12 @@ struct APNsTests {
     func one() async throws {
         let world = try PushWorld()
         let service = try await LocalService.start { _ in .answer(200) }
-        let hub = try await world.hub(world.apns(service))
+        var configuration = world.configuration()
+        configuration.collapseDelay = .milliseconds(500)
+        let hub = try await world.hub(world.apns(service), configuration)
         try await world.running(hub) {
             try await hub.register(try world.registration())
-            try await world.store(10, text: "a secret", notifying: hub)
+            for push in try await world.store(10, text: "a secret") { hub.notify(push) }
             let request = await service.requests(1)[0]
             #expect(try await AppleRules.problems(request) == [])
             #expect(request.path == "/3/device/ab12")
@@ -30,7 +32,7 @@ struct APNsTests {
             #expect(!String(decoding: request.body, as: UTF8.self).contains("secret"))
             #expect(!String(decoding: request.body, as: UTF8.self).contains("alice"))
             // A second wave makes a second one, in the first one's place on the device.
-            try await world.store(3, notifying: hub)
+            for push in try await world.store(3) { hub.notify(push) }
             let both = await service.requests(2)
             #expect(both.count == 2)
             #expect(both[1].header("apns-collapse-id") == both[0].header("apns-collapse-id"))

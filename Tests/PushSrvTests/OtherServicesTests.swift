@@ -8,7 +8,7 @@ import Testing
 
 @testable import PushSrv
 
-@Suite("Notifications through FCM and a webhook")
+@Suite("Notifications through FCM and a webhook", .serialized)
 struct OtherServicesTests {
     private struct Claims: JWTPayload {
         var iss: String

@@ -1,5 +1,6 @@
 import Logging
 import Mailbox
+import MailboxTesting
 import Metrics
 import ServiceHost
 import StoreAPI
@@ -7,7 +8,7 @@ import Testing
 
 @testable import PushSrv
 
-@Suite("Two PushSrv and two ConnectSrv")
+@Suite("Two PushSrv and two ConnectSrv", .serialized)
 struct TwoByTwoTests {
     /// Two PushSrv over gRPC, and a client of both; each has a registry of its own.
     private static func with<Answer: Sendable>(
@@ -67,8 +68,8 @@ struct TwoByTwoTests {
             let carol = try Address("carol")
             let inboxes = [Inbox(), Inbox()]
             let attachments = [
-                client.attach("connect-1") { inboxes[0].add($0) },
-                client.attach("connect-2") { inboxes[1].add($0) },
+                client.attach("connect-1") { inboxes[0].addMessage($0) },
+                client.attach("connect-2") { inboxes[1].addMessage($0) },
             ]
             func online(_ place: Int, _ account: Address, _ session: UInt64) {
                 attachments[place].report(
@@ -81,7 +82,7 @@ struct TwoByTwoTests {
             let epoch = try await world.model.epoch
             // Straight to each hub, until both know all three sessions.
             for hub in hubs {
-                for await _ in Polling() where await hub.sessions == 3 { break }
+                for await _ in Polling() where hub.sessions == 3 { break }
                 try await world.store(notifying: hub)
             }
             let toBob = await inboxes[0].pushes(2)
@@ -89,7 +90,8 @@ struct TwoByTwoTests {
             _ = await inboxes[1].pushes(2)
             let toCarol = Push(
                 mailbox: MailboxID(sender: world.bob, receiver: carol), epoch: epoch,
-                content: .notice(max: 9))
+                content: .message(
+                    Message(sequence: 9, timestampMilliseconds: 1, body: [1])))
             client.notify(toCarol)
             #expect(await inboxes[1].pushes(3).last == toCarol)
             // The other instance has none of Carol's.
@@ -98,12 +100,12 @@ struct TwoByTwoTests {
             attachments[1].report(
                 PresenceChange(account: world.bob, device: world.phone, session: 1, isOnline: false)
             )
-            for hub in hubs { for await _ in Polling() where await hub.sessions == 2 { break } }
+            for hub in hubs { for await _ in Polling() where hub.sessions == 2 { break } }
             try await world.store(notifying: client)
             _ = await inboxes[0].pushes(3)
             #expect(inboxes[1].all.count == 3)
             for attachment in attachments { attachment.detach() }
-            for hub in hubs { for await _ in Polling() where await hub.sessions == 0 { break } }
+            for hub in hubs { for await _ in Polling() where hub.sessions == 0 { break } }
         }
     }
 

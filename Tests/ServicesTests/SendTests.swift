@@ -37,7 +37,8 @@ struct SendTests {
             let outcomes = await stack.send.sendAll(appends)
             for (append, outcome) in zip(appends, outcomes) {
                 // One device, one mailbox: the sequence is the client sequence when nothing overtook.
-                #expect(try outcome.get().sequence == append.producer?.clientSequence)
+                let result = try outcome.get()
+                #expect(result.sequence == append.producer?.clientSequence)
             }
         }
         let epoch = try await model.epoch
@@ -59,7 +60,8 @@ struct SendTests {
             await stack.send.sendAll(appends)
         }
         for (append, outcome) in zip(appends, outcomes) {
-            #expect(try outcome.get().sequence == append.producer?.clientSequence)
+            let result = try outcome.get()
+            #expect(result.sequence == append.producer?.clientSequence)
         }
         #expect(storage.lost > 0)
         for number in 0..<5 {
@@ -80,7 +82,8 @@ struct SendTests {
             return first + middle + (await stack.send.sendAll(Array(appends[2_000...])))
         }
         for (append, outcome) in zip(appends, outcomes) {
-            #expect(try outcome.get().sequence == append.producer?.clientSequence)
+            let result = try outcome.get()
+            #expect(result.sequence == append.producer?.clientSequence)
         }
     }
 

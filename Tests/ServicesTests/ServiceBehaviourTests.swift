@@ -5,7 +5,9 @@ import StoreAPI
 import StoreEngine
 import Testing
 
-@Suite("The contract through SendSrv and RecvSrv")
+/// One case at a time: each has servers and clients of its own, and calls wait for a connection only
+/// so long.
+@Suite("The contract through SendSrv and RecvSrv", .serialized)
 struct ServiceBehaviourTests {
     @Test("In front of the model", arguments: BehaviourSuite.cases)
     func model(_ behaviour: BehaviourCase) async throws {

@@ -1,6 +1,7 @@
 import Foundation
 import GRPCCore
 import Mailbox
+import ServiceHost
 import StoreAPI
 import StoreEngine
 import SwiftProtobuf

@@ -3,6 +3,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCProtobuf
 import Mailbox
+import ServiceHost
 import StoreAPI
 import StoreEngine
 import SwiftProtobuf

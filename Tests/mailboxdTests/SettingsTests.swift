@@ -1,4 +1,5 @@
 import Mailbox
+import ServiceHost
 import StoreEngine
 import StoreSrv
 import Testing

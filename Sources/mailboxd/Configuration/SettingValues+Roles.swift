@@ -50,6 +50,17 @@ extension SettingValues {
         if !hasPlace {
             problems.append("no address is left: set listen.tcp, or listen.socket")
         }
+        guard problems.isEmpty else { throw Failure.configuration(problems) }
+        try checkPeers()
+        _ = try hostConfiguration()
+        if role == "push" { try checkPush() }
+    }
+
+    /// What does not fit together in the keys that say how other roles are spoken to.
+    ///
+    /// - Throws: `Failure` with everything that is wrong.
+    func checkPeers() throws {
+        var problems: [String] = []
         if !flag("peers.tls"),
             ["peers.trustedCertificates", "peers.certificate", "peers.key"]
                 .contains(where: { optional($0) != nil })
@@ -60,8 +71,6 @@ extension SettingValues {
             problems.append("peers.certificate and peers.key come together")
         }
         guard problems.isEmpty else { throw Failure.configuration(problems) }
-        _ = try hostConfiguration()
-        if role == "push" { try checkPush() }
     }
 
     // MARK: SendSrv

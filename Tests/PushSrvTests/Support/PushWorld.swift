@@ -141,6 +141,11 @@ final class Inbox: Sendable {
         for waiter in ready { waiter.continuation.resume() }
     }
 
+    /// Keeps a message; notices, which a new attachment may bring, are passed over.
+    func addMessage(_ push: Push) {
+        if case .message = push.content { add(push) }
+    }
+
     /// Waits until so many have come.
     func pushes(_ count: Int) async -> [Push] {
         await withCheckedContinuation { continuation in

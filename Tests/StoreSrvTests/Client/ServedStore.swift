@@ -3,6 +3,7 @@ import Logging
 import Mailbox
 import MailboxTesting
 import Metrics
+import ServiceHost
 import StoreAPI
 import StoreEngine
 import StoreSrv

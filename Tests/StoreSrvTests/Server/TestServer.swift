@@ -5,6 +5,7 @@ import GRPCProtobuf
 import Logging
 import Mailbox
 import Metrics
+import ServiceHost
 import StoreAPI
 import StoreEngine
 import SwiftProtobuf
