@@ -28,19 +28,24 @@ final class Daemon: @unchecked Sendable {
         _ directory: String, port: Int = 0, _ arguments: [String] = [],
         environment: [String: String] = [:]
     ) async throws -> Daemon {
-        try await onThread {
-            try Daemon(directory, port: port, arguments, environment: environment)
+        let store = ["store", "--directory", directory, "--listen-port", "\(port)"]
+        return try await onThread {
+            try Daemon(
+                store + ["--metrics-port", "0"] + arguments, environment: environment)
         }
     }
 
-    private init(
-        _ directory: String, port: Int, _ arguments: [String], environment: [String: String]
-    ) throws {
+    /// Starts a daemon in another role, on free ports, and waits until it is ready, or has ended.
+    static func start(role: String, _ arguments: [String]) async throws -> Daemon {
+        try await onThread {
+            try Daemon([role, "--metrics-port", "0"] + arguments, environment: [:])
+        }
+    }
+
+    private init(_ arguments: [String], environment: [String: String]) throws {
         process = Process()
         process.executableURL = Self.executable
-        process.arguments =
-            ["store", "--directory", directory, "--listen-port", "\(port)", "--metrics-port", "0"]
-            + arguments
+        process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("MAILBOX_STORE_")
         }.merging(environment) { $1 }

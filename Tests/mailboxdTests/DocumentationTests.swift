@@ -1,4 +1,7 @@
 import Foundation
+import PushSrv
+import RecvSrv
+import SendSrv
 import StoreSrv
 import Testing
 
@@ -29,6 +32,27 @@ struct DocumentationTests {
         }
         for (name, help) in ProcessGauges.help {
             #expect(page.contains("| `\(name)` | gauge | \(help) |\n"), "\(name)")
+        }
+    }
+
+    @Test("ROLES has each role's table of settings as it is printed")
+    func roles() throws {
+        let page = try Self.page("docs/ROLES.md")
+        for (name, table) in [
+            ("send", SendSettings.all), ("recv", RecvSettings.all), ("push", PushSettings.all),
+        ] {
+            #expect(
+                page.contains("### mailboxd \(name)\n\n" + SettingsPage.markdown(table)),
+                "put in what `mailboxd \(name) --print-configuration markdown` prints")
+        }
+    }
+
+    @Test("ROLES names every metric of the roles, with its kind and what it tells")
+    func roleMetrics() throws {
+        let page = try Self.page("docs/ROLES.md")
+        let all = SendActivity.descriptions + RecvActivity.descriptions + PushActivity.descriptions
+        for (name, kind, help) in all {
+            #expect(page.contains("| `\(name)` | \(kind) | \(help) |\n"), "\(name)")
         }
     }
 
