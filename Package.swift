@@ -187,8 +187,8 @@ let package = Package(
         .executableTarget(
             name: "mailboxd",
             dependencies: [
-                "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "StoreAPI",
-                "StoreEngine", "Mailbox", "MetricsText", logging, metrics, lifecycle,
+                "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "ConnectSrv",
+                "StoreAPI", "StoreEngine", "Mailbox", "MetricsText", logging, metrics, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),

@@ -23,6 +23,7 @@ struct Mailboxd: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            StoreCommand.self, SendCommand.self, RecvCommand.self, PushCommand.self,
+            AllCommand.self, StoreCommand.self, SendCommand.self, RecvCommand.self,
+            PushCommand.self, ConnectCommand.self,
         ])
 }

@@ -37,8 +37,8 @@ enum ImportRule {
         ],
         "MetricsText": ["CoreMetrics"],
         "mailboxd": [
-            "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "StoreAPI", "StoreEngine",
-            "Mailbox", "MetricsText", "Logging", "Metrics",
+            "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "ConnectSrv", "StoreAPI",
+            "StoreEngine", "Mailbox", "MetricsText", "Logging", "Metrics",
             "ServiceLifecycle", "ArgumentParser", "Configuration", "Hummingbird", "GRPCCore",
             "GRPCNIOTransportHTTP2", "Foundation", "NIOCore", "Yams",
             "Dispatch",

@@ -37,6 +37,25 @@ struct PushCommand: AsyncParsableCommand {
     func run() async throws { try await options.run(PushRole.self) }
 }
 
+/// `mailboxd connect`: ConnectSrv.
+struct ConnectCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(ConnectRole.self)
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(ConnectRole.self) }
+}
+
+/// `mailboxd all`: everything in one process.
+struct AllCommand: AsyncParsableCommand {
+    static let configuration = commandConfiguration(
+        AllRole.self, usage: "mailboxd all --directory <path> [--config <file>] [settings …]")
+
+    @OptionGroup var options: RoleOptions
+
+    func run() async throws { try await options.run(AllRole.self) }
+}
+
 private func commandConfiguration<Chosen: Role>(
     _ role: Chosen.Type, usage: String? = nil
 ) -> CommandConfiguration {
