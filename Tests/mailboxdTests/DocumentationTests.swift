@@ -1,3 +1,4 @@
+import ConnectSrv
 import Foundation
 import PushSrv
 import RecvSrv
@@ -39,6 +40,7 @@ struct DocumentationTests {
     func roles() throws {
         let page = try Self.page("docs/ROLES.md")
         for (name, table) in [
+            ("all", AllSettings.all), ("connect", ConnectSettings.all),
             ("send", SendSettings.all), ("recv", RecvSettings.all), ("push", PushSettings.all),
         ] {
             #expect(
@@ -50,7 +52,9 @@ struct DocumentationTests {
     @Test("ROLES names every metric of the roles, with its kind and what it tells")
     func roleMetrics() throws {
         let page = try Self.page("docs/ROLES.md")
-        let all = SendActivity.descriptions + RecvActivity.descriptions + PushActivity.descriptions
+        let all =
+            SendActivity.descriptions + RecvActivity.descriptions + PushActivity.descriptions
+            + ConnectServer.metricDescriptions
         for (name, kind, help) in all {
             #expect(page.contains("| `\(name)` | \(kind) | \(help) |\n"), "\(name)")
         }
