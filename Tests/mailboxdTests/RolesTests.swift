@@ -47,7 +47,8 @@ struct RolesTests {
         // The attachment is made in the background: messages are sent until one is pushed.
         var iterator = delivered.makeAsyncIterator()
         let sending = Task {
-            for number in ClientSequence(1)... where !Task.isCancelled {
+            for number in ClientSequence(1)... {
+                if Task.isCancelled { return }
                 let producer = Producer(device: phone, clientSequence: number)
                 let result = try await sender.send(
                     Append(mailbox, producer: producer, text: "a secret body"))
