@@ -288,7 +288,8 @@ let package = Package(
         .testTarget(
             name: "mailboxdTests",
             dependencies: [
-                "mailboxd", "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv", "ConnectSrv",
+                "mailboxd", "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv",
+                "ConnectSrv",
                 "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
             ] + grpc,
             swiftSettings: house),
