@@ -64,6 +64,14 @@ final class SimulatedClient {
         return lost
     }
 
+    /// The bodies of messages that were refused for good.
+    func setAside() throws -> [String] {
+        try database.read { db in
+            try Data.fetchAll(db, sql: "SELECT body FROM message WHERE state = 2")
+                .map { String(decoding: $0, as: UTF8.self).trimmingPadding() }
+        }
+    }
+
     /// What was received, in the order in which it was stored.
     struct Received {
         let sender: String

@@ -15,6 +15,8 @@ struct SimulatedHistory {
         let account: String
         let slot: Int
         let number: Int
+        /// Larger than the server takes at times.
+        let isPoison: Bool
         var isAccepted = false
         var isRefused = false
         /// The database that had it was overwritten by an older copy of itself.
@@ -31,10 +33,12 @@ struct SimulatedHistory {
     private(set) var events: [String] = []
 
     mutating func save(
-        _ body: String, to receiver: String, row: Int64, by client: SimulatedClient
+        _ body: String, to receiver: String, row: Int64, isPoison: Bool,
+        by client: SimulatedClient
     ) {
         entries[body] = Entry(
-            receiver: receiver, account: client.account, slot: client.slot, number: entries.count)
+            receiver: receiver, account: client.account, slot: client.slot,
+            number: entries.count, isPoison: isPoison)
         rows[client.slot, default: [:]][row] = body
         client.saved.append(body)
     }
@@ -85,9 +89,12 @@ struct SimulatedHistory {
             try checkOrder(received, client, world)
             arrived[client.account, default: []].formUnion(received.map(\.body))
         }
+        // A client that died before it could say so has set them aside all the same.
+        let setAside = Set(try world.clients.flatMap { try $0.setAside() })
         for (body, entry) in entries.sorted(by: { $0.key < $1.key }) {
             let isThere = arrived[entry.receiver]?.contains(body) ?? false
-            if entry.isRefused {
+            if entry.isRefused || setAside.contains(body) {
+                if !entry.isPoison { throw SimulationFailure("\(body) was refused for nothing") }
                 if isThere { throw SimulationFailure("\(body) was refused, and is there") }
             } else if !isThere, !entry.isLost || (entry.isAccepted && restoreCount == 0) {
                 throw SimulationFailure("\(body) to \(entry.receiver) is lost: \(entry)")
