@@ -75,6 +75,19 @@ struct OwedTableTests {
         #expect(table.take(now: now + .seconds(60))?.attempts == 0)
     }
 
+    @Test("What comes while a notification is refused for good stays owed")
+    func refusedMeanwhile() {
+        let table = table()
+        table.owe(key, nil, isOnline: false, now: start)
+        let now = start + .seconds(1)
+        #expect(table.take(now: now)?.key == key)
+        table.owe(key, nil, isOnline: false, now: now)
+        table.finish(key, .refused, now: now, jitter: 0)
+        #expect(table.take(now: now + .seconds(10))?.key == key)
+        #expect(!table.finish(key, .refused, now: now + .seconds(10), jitter: 0))
+        #expect(table.count == 0)
+    }
+
     @Test("What finds no room is said so, and the rest stays")
     func bounded() throws {
         let table = table(2)

@@ -152,12 +152,14 @@ struct OwedTable: Sendable {
         }
         switch outcome {
         case .sent, .needless, .refused:
-            guard entry.hasMore, outcome != .refused else {
+            // What came meanwhile was part of no notification: it is owed still, whatever became of
+            // this one.
+            guard entry.hasMore else {
                 entries[key] = nil
                 return outcome != .refused
             }
             entry.attempts = 0
-            entry.due = now + (outcome == .sent ? delays.quiet : delays.collapse)
+            entry.due = now + (outcome == .needless ? delays.collapse : delays.quiet)
         case .failed:
             entry.attempts += 1
             guard entry.attempts < delays.attemptsMaximum else {
