@@ -32,8 +32,8 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     ///   - configuration: limits and texts.
     ///   - activity: counts.
     ///   - logger: says what goes wrong; never bodies or tokens.
-    /// - Throws: `invalidArgument` when a key's file is none; `failed`, `corrupted` when the registry
-    ///   cannot be opened.
+    /// - Throws: `invalidArgument` when a key's file is none; `failed`, `corrupted` when the
+    ///   registry cannot be opened.
     public init(
         receiver: any MessageReceiving, providers: PushProviders,
         configuration: PushConfiguration, activity: PushActivity, logger: Logger

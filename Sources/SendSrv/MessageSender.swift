@@ -3,8 +3,8 @@ public import Mailbox
 public import StoreAPI
 internal import Synchronization
 
-/// SendSrv: has the store make messages durable, answers, and hands them to PushSrv. Stateless: what
-/// it knows is what waits.
+/// SendSrv: has the store make messages durable, answers, and hands them to PushSrv. Stateless:
+/// what it knows is what waits.
 ///
 /// **Natural batching, in order.** A message goes into the lane that its mailbox hashes to. Each
 /// lane has one batch at the store; whatever comes meanwhile is the next one. No timer holds

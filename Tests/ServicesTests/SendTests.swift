@@ -36,7 +36,8 @@ struct SendTests {
         try await ServiceStack.with(model, push: pushes) { stack in
             let outcomes = await stack.send.sendAll(appends)
             for (append, outcome) in zip(appends, outcomes) {
-                // One device, one mailbox: the sequence is the client sequence when nothing overtook.
+                // One device, one mailbox: the sequence is the client sequence, unless one
+                // overtook another.
                 let result = try outcome.get()
                 #expect(result.sequence == append.producer?.clientSequence)
             }

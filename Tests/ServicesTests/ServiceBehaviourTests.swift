@@ -5,8 +5,8 @@ import StoreAPI
 import StoreEngine
 import Testing
 
-/// One case at a time: each has servers and clients of its own, and calls wait for a connection only
-/// so long.
+/// One case at a time: each has servers and clients of its own, and calls wait for a connection
+/// only so long.
 @Suite("The contract through SendSrv and RecvSrv", .serialized)
 struct ServiceBehaviourTests {
     @Test("In front of the model", arguments: BehaviourSuite.cases)

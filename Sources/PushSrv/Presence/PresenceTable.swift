@@ -55,7 +55,8 @@ struct PresenceTable {
     /// True while the attachment counts.
     func isAttached(_ number: AttachmentNumber) -> Bool { attached[number] != nil }
 
-    /// A session came or went. One that comes again under the same number takes the old one's place.
+    /// A session came or went. One that comes again under the same number takes the old one's
+    /// place.
     mutating func note(_ change: PresenceChange, _ number: AttachmentNumber) {
         guard attached[number] != nil else { return }
         if let owner = attached[number]?.sessions.removeValue(forKey: change.session) {

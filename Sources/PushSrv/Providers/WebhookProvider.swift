@@ -20,7 +20,7 @@ public struct WebhookConfiguration: Sendable {
 
 /// An HTTP endpoint that the operator set: JSON, signed.
 ///
-/// `x-mailbox-timestamp` has the time in seconds since 1970, `x-mailbox-signature` has `sha256=` and
+/// `x-mailbox-timestamp` has the time in seconds since 1970, `x-mailbox-signature` `sha256=` and
 /// the HMAC-SHA256, in hexadecimal digits, of the timestamp, a full stop and the body. The endpoint
 /// answers 2xx when it took the notification, 410 when it does not know the device any more, 429 or
 /// 5xx to be asked again.

@@ -121,7 +121,8 @@ final class FrameLine<Item: FrameItem>: Sendable {
         }
     }
 
-    /// Puts items at the end of the line before it returns, and tells their outcomes when they come.
+    /// Puts items at the end of the line before it returns, and tells their outcomes when they
+    /// come.
     ///
     /// - Parameter whenDone: called once, on any thread; not at all when this throws.
     /// - Throws: `overloaded`, `closed`; then nothing was sent.

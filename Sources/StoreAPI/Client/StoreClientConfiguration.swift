@@ -6,8 +6,8 @@ public struct StoreClientConfiguration: Sendable {
     public enum Target: Hashable, Sendable, CustomStringConvertible {
         /// A host name or an address, and a TCP port.
         case tcp(host: String, port: Int)
-        /// Several IPv4 addresses of servers that are as good as one another: the first that answers
-        /// is used, and another one when it goes away. At least one.
+        /// Several IPv4 addresses of servers that are as good as one another: calls are shared
+        /// among those that answer. At least one.
         case anyOf([Endpoint])
         /// The path of a Unix socket.
         case unixSocket(path: String)

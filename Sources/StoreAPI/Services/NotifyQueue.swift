@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Pushes that wait for somebody to take them: bounded, first come first served, each taken once.
 ///
-/// Every taker gets whatever waits, up to a frame's size; with several takers a slow one takes less.
+/// Every taker gets whatever waits, up to a frame's size; of several takers a slow one takes less.
 package final class NotifyQueue: Sendable {
     private struct State {
         var pushes: [Push] = []

@@ -1,8 +1,8 @@
 internal import Mailbox
 internal import Synchronization
 
-/// An instance's end of its attachment to every PushSrv behind a network: it knows all sessions that
-/// are online, so that each connection begins with them; then it sends what changes.
+/// An instance's end of its attachment to every PushSrv behind a network: it knows all sessions
+/// that are online, so that each connection begins with them; then it sends what changes.
 ///
 /// What waits for a connection is bounded by the sessions there are: of several changes of one
 /// session the last counts.

@@ -6,7 +6,8 @@ enum SettingsPage {
         var lines = [
             "SETTINGS",
             "  Each may be a flag, a variable of the environment",
-            "  (\(example?.variable(of: role) ?? "") for --log-level) or a key of the YAML file that --config names (log: {level: …}).",
+            "  (\(example?.variable(of: role) ?? "") for --log-level) or a key of",
+            "  the YAML file that --config names (log: {level: …}).",
             "  A flag counts before a variable, a variable before the file.",
             "",
         ]
