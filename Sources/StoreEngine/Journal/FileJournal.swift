@@ -31,7 +31,7 @@ final class FileJournal: Journal {
         /// nothing more may go there.
         var mustBegin = false
         /// From the opening until the log's end is known. Whatever a checkpoint asks for meanwhile,
-        /// segments stay as they are: the replay counts on them, and says at its end which are free.
+        /// segments stay as they are: the replay needs them, and says at its end which are free.
         var isReplaying = false
         /// The last try to make a segment ahead failed.
         var lacksRoom = false
