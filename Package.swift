@@ -2,14 +2,19 @@
 
 import PackageDescription
 
-/// What every Swift target is compiled with: the house rules that the compiler can check.
-let house: [SwiftSetting] = [
+/// What every Swift target is compiled with, the tool too: in it C modules of several packages
+/// declare the same types (zlib's, the C library's), and members would be looked for in the module
+/// that happened to be loaded first.
+let houseButForMembers: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
     .treatAllWarnings(as: .error),
 ]
+
+/// The house rules that the compiler can check.
+let house: [SwiftSetting] =
+    houseButForMembers + [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// The engine's targets: every use of an unsafe construct is marked, and lifetimes of borrowed
 /// memory are checked.
@@ -216,7 +221,7 @@ let package = Package(
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: house),
+            swiftSettings: houseButForMembers),
         .testTarget(
             name: "MailboxTests", dependencies: ["Mailbox", "MailboxTesting"],
             swiftSettings: house),
@@ -301,7 +306,12 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + webSocket,
             swiftSettings: house),
-        .testTarget(name: "mailboxctlTests", dependencies: ["mailboxctl"], swiftSettings: house),
+        .testTarget(
+            name: "mailboxctlTests",
+            dependencies: [
+                "mailboxctl", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", logging, metrics,
+            ],
+            swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )

@@ -10,12 +10,14 @@ enum ExitStatus: Int32 {
     case data = 65
     /// `EX_NOINPUT`: no such store or input file.
     case noInput = 66
-    /// `EX_UNAVAILABLE`: locked, overloaded, closed. Later it may work.
+    /// `EX_UNAVAILABLE`: locked, overloaded, closed, not reached. Later it may work.
     case unavailable = 69
     /// `EX_SOFTWARE`: an error in the tool itself.
     case software = 70
     /// `EX_IOERR`: reading or writing failed, or no space is left.
     case inputOutput = 74
+    /// `EX_TEMPFAIL`: the answer was lost; it may be done once, or not at all.
+    case unknown = 75
     /// `EX_NOPERM`: no right to read or write.
     case noPermission = 77
 }
@@ -58,7 +60,8 @@ extension Failure {
         case .invalidArgument, .messageTooLarge, .producerGap, .producerConflict,
             .sequenceExhausted, .cursorAhead, .epochChanged, .trimmed:
             .data
-        case .overloaded, .locked, .closed: .unavailable
+        case .overloaded, .locked, .closed, .unavailable: .unavailable
+        case .unknown: .unknown
         case .storageFull, .failed: .inputOutput
         case .corrupted: .problems
         default: .software

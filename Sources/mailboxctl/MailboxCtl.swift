@@ -1,20 +1,22 @@
 import ArgumentParser
 
-/// The tool for a store's directory: one subcommand a file, in `Commands`.
+/// The tool for a store, in a directory or behind a daemon: one subcommand a file, in `Commands`.
 @main
 struct MailboxCtl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mailboxctl",
         abstract: "Writes, reads and looks after a store of sequenced mailboxes.",
         discussion: """
-            A mailbox is the ordered pair (sender, receiver). Every command takes the store's \
-            directory first. One process at a time has a store: while a service runs on it, \
-            commands answer that it is locked.
+            A mailbox is the ordered pair (sender, receiver). Commands take the store's directory \
+            first, or a daemon's address with --connect: HOST:PORT, [IPv6]:PORT or unix:PATH. One \
+            process at a time has a store: while a daemon runs on it, commands on its directory \
+            answer that it is locked.
 
             EXAMPLES
               mailboxctl append mail anna bert 'Good morning'
               mailboxctl fetch mail anna bert
               mailboxctl inbox mail bert
+              mailboxctl fetch --connect localhost:7180 anna bert
               mailboxctl verify mail --json
 
             EXIT CODES
@@ -25,9 +27,12 @@ struct MailboxCtl: AsyncParsableCommand {
               65  the data was refused: an invalid argument, a bad trace line, a
                   cursor that is ahead or of another epoch, a body that is too large
               66  no such store or input file
-              69  the store is not available: locked, overloaded, closed
+              69  the store is not available: locked, overloaded, closed, or its daemon
+                  cannot be reached
               70  an error in the tool itself
               74  reading or writing failed, or no space is left
+              75  the connection to the daemon was lost before its answer: it may be done
+                  once, or not at all
               77  no right to read or write
 
             Errors are one line on standard error: mailboxctl: CODE: MESSAGE
@@ -39,7 +44,7 @@ struct MailboxCtl: AsyncParsableCommand {
                 name: "Messages",
                 subcommands: [
                     AppendCommand.self, FetchCommand.self, ReadCommand.self, AckCommand.self,
-                    HeadCommand.self, InboxCommand.self,
+                    HeadCommand.self, InboxCommand.self, WatchCommand.self,
                 ]),
             CommandGroup(
                 name: "Traces",
@@ -49,7 +54,7 @@ struct MailboxCtl: AsyncParsableCommand {
             CommandGroup(
                 name: "The store",
                 subcommands: [
-                    StatsCommand.self, VerifyCommand.self, CompactCommand.self,
+                    StatsCommand.self, TopCommand.self, VerifyCommand.self, CompactCommand.self,
                     BackupCommand.self, RestoreCommand.self, DumpCommand.self,
                 ]),
         ])

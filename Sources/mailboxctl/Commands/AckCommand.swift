@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl ack`
-struct AckCommand: ConsoleCommand {
+struct AckCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "ack",
         abstract: "Confirms everything through a sequence, without reading.",
+        usage: Self.usage("ack", "SENDER RECEIVER SEQUENCE"),
         discussion: """
             EXAMPLES
               mailboxctl ack mail anna bert 150 --epoch 6f0c41d2a97be358
@@ -16,18 +16,36 @@ struct AckCommand: ConsoleCommand {
     @OptionGroup var names: MailboxArguments
 
     @Argument(help: "Everything through this sequence is confirmed.")
-    var sequence: SequenceNumber
+    var sequence: String?
 
     @Option(help: "The epoch that the sequence belongs to, as an earlier answer told it.")
     var epoch: String
 
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] {
+        mailbox(\.names) + [Position(argument: \.sequence, name: "SEQUENCE")]
+    }
+
+    mutating func validate() throws {
+        try settle()
+        _ = try parsedSequence
+    }
+
+    private var parsedSequence: SequenceNumber {
+        get throws {
+            guard let sequence, let number = SequenceNumber(sequence) else {
+                throw ValidationError("SEQUENCE is a whole number from 0 to \(SequenceNumber.max).")
+            }
+            return number
+        }
+    }
+
     func execute(_ console: Console) async throws {
         let mailbox = try names.mailbox
-        let cursor = Cursor(sequence, epoch: try Epoch(epoch))
+        let cursor = Cursor(try parsedSequence, epoch: try Epoch(epoch))
         let head = try await location.withStore { store in
-            try store.acknowledge(mailbox, through: cursor)
+            try await store.messages.acknowledge(mailbox, through: cursor)
         }
         if output.json {
             try console.write(.object(mailbox.jsonMembers + head.jsonMembers))

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Glibc
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl append`
-struct AppendCommand: ConsoleCommand {
+struct AppendCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "append",
         abstract: "Stores one message and says its sequence when it is durable.",
+        usage: Self.usage("append", "SENDER RECEIVER [BODY]"),
         discussion: """
             Creates the store when the directory is missing or empty. With a device and its own \
             number for the message, the same append again stores nothing.
@@ -33,7 +33,13 @@ struct AppendCommand: ConsoleCommand {
     @OptionGroup var creation: CreationOptions
     @OptionGroup var output: OutputOptions
 
-    func validate() throws {
+    static var positions: [Position<Self>] {
+        mailbox(\.names) + [Position(argument: \.body, name: "BODY", isRequired: false)]
+    }
+
+    mutating func validate() throws {
+        try settle()
+        try creation.check(location)
         guard (device == nil) == (clientSequence == nil) else {
             throw ValidationError("--device and --client-sequence go together.")
         }
@@ -41,8 +47,8 @@ struct AppendCommand: ConsoleCommand {
 
     func execute(_ console: Console) async throws {
         let append = try message()
-        let result = try await creation.withStore(at: location.store) { store in
-            try await store.append(append)
+        let result = try await location.withStore(creating: creation) { store in
+            try await store.messages.append(append)
         }
         if output.json {
             try console.write(

@@ -10,7 +10,8 @@ struct BenchCommand: ConsoleCommand {
         abstract: "Measures appends and fetches on this machine, in a temporary store.",
         discussion: """
             A first impression of a disk in seconds. Appends are durable before they count. The \
-            comparison with other stores is `make bench-engine`.
+            comparison with other stores is `make bench-engine`. It never writes into a store \
+            that is there, so it has no --connect: a daemon is measured with `make bench-daemon`.
 
             EXAMPLES
               mailboxctl bench
@@ -55,7 +56,7 @@ struct BenchCommand: ConsoleCommand {
             var configuration = StoreConfiguration()
             configuration.mode = .create
             return try await StoreLocation.withStore(at: parent + "/store", configuration) {
-                try await measure($0, console)
+                try await measure(DirectoryStore(store: $0, path: parent), console)
             }
         }
         if output.json {
@@ -86,7 +87,8 @@ struct BenchCommand: ConsoleCommand {
         }
     }
 
-    private func measure(_ store: MailboxStore, _ console: Console) async throws -> [Figure] {
+    private func measure(_ opened: DirectoryStore, _ console: Console) async throws -> [Figure] {
+        let store = opened.store
         var random = SplitMix64(state: 1)
         let ids = try (0..<mailboxes).map { number in
             try MailboxID(sender: "sender\(number)", receiver: "receiver\(number / 8)")
@@ -122,7 +124,7 @@ struct BenchCommand: ConsoleCommand {
         latencies.sort()
 
         let drain = try await Drainer(
-            store: store, limit: .standard, concurrency: 2, expectedMessages: messages
+            store: opened, limit: .standard, concurrency: 2, expectedMessages: messages
         ).drain(on: console)
         return [
             .rate("bulkAppendsPerSecond", "append, \(batch) a call", messages, bulkSeconds),

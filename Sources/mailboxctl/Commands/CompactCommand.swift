@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl compact`
-struct CompactCommand: ConsoleCommand {
+struct CompactCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "compact",
         abstract: "Removes confirmed messages that no policy keeps.",
+        usage: Self.usage("compact"),
         discussion: """
             No policy removes a message that is not confirmed. Without one, the store's own \
             policy counts, which every command applies to what it changes. Sequences, \
@@ -40,7 +40,10 @@ struct CompactCommand: ConsoleCommand {
         return policies
     }
 
-    func validate() throws {
+    static var positions: [Position<Self>] { [] }
+
+    mutating func validate() throws {
+        try settle()
         guard policies.count <= 1 else {
             throw ValidationError(
                 "Name one of --keep-unacknowledged, --keep-newest and --keep-for.")
@@ -48,8 +51,9 @@ struct CompactCommand: ConsoleCommand {
     }
 
     func execute(_ console: Console) async throws {
+        let policy = policies.first
         let report = try await location.withStore { store in
-            try await store.compact(policies.first)
+            try await store.messages.compact(policy)
         }
         if output.json {
             return try console.write(.object(report.jsonMembers))

@@ -33,7 +33,7 @@ struct DemoCommand: ConsoleCommand {
         var again = ReplayReport()
         var drain = DrainReport()
         var compaction = CompactionReport()
-        var verify: VerifyReport?
+        var verify: VerifySummary?
         var bytesBefore: Int64 = 0
         var bytesAfter: Int64 = 0
         /// Pages of the data files in use: a data file does not shrink, its free pages are used
@@ -41,7 +41,7 @@ struct DemoCommand: ConsoleCommand {
         var usedBefore = 0
         var usedAfter = 0
 
-        var problemCount: Int { Int(verify?.problemCount ?? 0) }
+        var problemCount: Int { Int(clamping: verify?.problemCount ?? 0) }
     }
 
     func validate() throws {
@@ -74,10 +74,11 @@ struct DemoCommand: ConsoleCommand {
         configuration.mode = .create
         configuration.clock = clock
         return try await StoreLocation.withStore(at: path, configuration) { store in
+            let opened = DirectoryStore(store: store, path: path)
             var report = Report()
-            report.replay = try await replayOnce(into: store, clock, console)
-            report.again = try await replayOnce(into: store, clock, console)
-            var drainer = Drainer(store: store, limit: .standard, concurrency: 2)
+            report.replay = try await replayOnce(into: opened, clock, console)
+            report.again = try await replayOnce(into: opened, clock, console)
+            var drainer = Drainer(store: opened, limit: .standard, concurrency: 2)
             drainer.expectedMessages = report.replay.stored
             report.drain = try await drainer.drain(on: console)
             try await store.checkpoint()
@@ -87,13 +88,13 @@ struct DemoCommand: ConsoleCommand {
             try await store.checkpoint()
             report.bytesAfter = DiskUsage.bytes(of: path)
             report.usedAfter = try store.statistics().dataBytesUsed
-            report.verify = try VerifyCommand.verify(store, console)
+            report.verify = try await VerifyCommand.verify(opened, console)
             return report
         }
     }
 
     private func replayOnce(
-        into store: MailboxStore, _ clock: TraceClock, _ console: Console
+        into store: DirectoryStore, _ clock: TraceClock, _ console: Console
     ) async throws -> ReplayReport {
         let generator = generator.generator(count: generator.generate ?? 500_000)
         return try await replay.replay(

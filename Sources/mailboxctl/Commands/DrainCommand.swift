@@ -2,10 +2,11 @@ import ArgumentParser
 import Mailbox
 
 /// `mailboxctl drain`
-struct DrainCommand: ConsoleCommand {
+struct DrainCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain",
         abstract: "Fetches and confirms, as every receiver, until nothing waits.",
+        usage: Self.usage("drain"),
         discussion: """
             It stands for the receivers: afterwards no message waits for them any more. For \
             trials and measurements, not for a store that people use.
@@ -23,7 +24,10 @@ struct DrainCommand: ConsoleCommand {
 
     @OptionGroup var output: OutputOptions
 
-    func validate() throws {
+    static var positions: [Position<Self>] { [] }
+
+    mutating func validate() throws {
+        try settle()
         guard (1...1_024).contains(concurrency) else {
             throw ValidationError("--concurrency is \(concurrency); it must be 1 to 1024.")
         }
@@ -32,7 +36,7 @@ struct DrainCommand: ConsoleCommand {
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
             var drainer = Drainer(store: store, limit: limit.page, concurrency: concurrency)
-            if console.showsProgress { drainer.expectedMessages = try Census(of: store).waiting }
+            if console.showsProgress { drainer.expectedMessages = try await Census(of: store).waiting }
             return try await drainer.drain(on: console)
         }
         if output.json { return try console.write(.object(report.jsonMembers)) }

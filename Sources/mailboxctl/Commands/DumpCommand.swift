@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl dump`
-struct DumpCommand: ConsoleCommand {
+struct DumpCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump",
         abstract: "Writes every mailbox and every message as JSON lines.",
+        usage: Self.usage("dump"),
         discussion: """
             In order of receiver, sender and sequence. A mailbox's line ("kind": "mailbox") \
             comes before the lines of its messages ("kind": "message"). Bodies are text in \
@@ -18,28 +18,15 @@ struct DumpCommand: ConsoleCommand {
 
     @OptionGroup var location: StoreLocation
 
+    static var positions: [Position<Self>] { [] }
+
     func execute(_ console: Console) async throws {
         try await location.withStore { store in
-            var current: MailboxID?
-            var failure: Failure?
-            do throws(StoreError) {
-                try store.dump { (mailbox, head, message) throws(StoreError) in
-                    do throws(Failure) {
-                        if mailbox != current {
-                            current = mailbox
-                            try console.write(Self.line("mailbox", mailbox, head.jsonMembers))
-                        }
-                        if let message {
-                            try console.write(Self.line("message", mailbox, message.jsonMembers))
-                        }
-                    } catch {
-                        failure = error
-                        throw StoreError(code: .failed, message: error.message)
-                    }
+            try await store.dump { mailbox, head, message in
+                guard let message else {
+                    return try console.write(Self.line("mailbox", mailbox, head.jsonMembers))
                 }
-            } catch {
-                // The output's own failure says more than the one that stopped the dump.
-                throw failure ?? Failure(store: error)
+                try console.write(Self.line("message", mailbox, message.jsonMembers))
             }
         }
     }

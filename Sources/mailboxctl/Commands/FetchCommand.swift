@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl fetch`
-struct FetchCommand: ConsoleCommand {
+struct FetchCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch",
         abstract: "Confirms everything through a cursor and shows what comes after it.",
+        usage: Self.usage("fetch", "SENDER RECEIVER"),
         discussion: """
             Fetching confirms the fetch before: the cursor says what the receiver holds. Cursor 0 \
             confirms nothing and may come without an epoch. To look without confirming, use `read`.
@@ -22,11 +22,13 @@ struct FetchCommand: ConsoleCommand {
     @OptionGroup var limit: LimitOptions
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] { mailbox(\.names) }
+
     func execute(_ console: Console) async throws {
         let mailbox = try names.mailbox
         let cursor = try cursor.value
         let result = try await location.withStore { store in
-            try store.fetch(mailbox, cursor: cursor, limit: limit.page)
+            try await store.messages.fetch(mailbox, cursor: cursor, limit: limit.page)
         }
         if output.json {
             try console.write(result.json(of: mailbox))

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl head`
-struct HeadCommand: ConsoleCommand {
+struct HeadCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "head",
         abstract: "Shows what the store knows of a mailbox.",
+        usage: Self.usage("head", "SENDER RECEIVER"),
         discussion: """
             With --device it also tells that device's last client sequence: after a failure, the \
             device sends again what is above it.
@@ -24,13 +24,16 @@ struct HeadCommand: ConsoleCommand {
 
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] { mailbox(\.names) }
+
     func execute(_ console: Console) async throws {
         let mailbox = try names.mailbox
         let device = try device.map { try DeviceID($0) }
         let (head, last, epoch) = try await location.withStore { store in
             var last: ClientSequence?
-            if let device { last = try store.sendState(mailbox, device: device) }
-            return (try store.head(mailbox), last, store.epoch)
+            let messages = store.messages
+            if let device { last = try await messages.sendState(mailbox, device: device) }
+            return (try await messages.head(mailbox), last, try await messages.epoch)
         }
         if output.json {
             var members = mailbox.jsonMembers + head.jsonMembers

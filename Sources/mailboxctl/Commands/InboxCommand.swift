@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl inbox`
-struct InboxCommand: ConsoleCommand {
+struct InboxCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "inbox",
         abstract: "Lists who wrote to a receiver, and how many messages wait.",
+        usage: Self.usage("inbox", "RECEIVER"),
         discussion: """
             One page, in order of sender (shorter names first); when more senders follow, the \
             answer says where the next page begins. With --json: one object.
@@ -19,7 +19,7 @@ struct InboxCommand: ConsoleCommand {
     @OptionGroup var location: StoreLocation
 
     @Argument(help: "Whose inbox.")
-    var receiver: String
+    var receiver: String?
 
     @Option(help: "Begin behind this sender.")
     var after: String?
@@ -29,11 +29,15 @@ struct InboxCommand: ConsoleCommand {
 
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] { 
+        [Position(argument: \.receiver, name: "RECEIVER")]
+    }
+
     func execute(_ console: Console) async throws {
-        let receiver = try Address(receiver)
+        let receiver = try Address(receiver ?? "")
         let after = try after.map { try Address($0) }
         let page = try await location.withStore { store in
-            try store.inbox(receiver, after: after, limit: limit)
+            try await store.messages.inbox(receiver, after: after, limit: limit)
         }
         if output.json {
             let entries = page.entries.map { entry in

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Mailbox
-import StoreEngine
 
 /// `mailboxctl read`
-struct ReadCommand: ConsoleCommand {
+struct ReadCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "read",
         abstract: "Shows messages without confirming anything.",
+        usage: Self.usage("read", "SENDER RECEIVER"),
         discussion: """
             EXAMPLES
               mailboxctl read mail anna bert
@@ -27,12 +27,14 @@ struct ReadCommand: ConsoleCommand {
     @OptionGroup var limit: LimitOptions
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] { mailbox(\.names) }
+
     func execute(_ console: Console) async throws {
         let mailbox = try names.mailbox
         let result = try await location.withStore { store in
             var start = after
-            if start == nil { start = try store.head(mailbox).floor }
-            return try store.read(
+            if start == nil { start = try await store.messages.head(mailbox).floor }
+            return try await store.messages.read(
                 mailbox, after: start ?? 0, through: through, limit: limit.page)
         }
         if output.json {

@@ -2,10 +2,11 @@ import ArgumentParser
 import Mailbox
 
 /// `mailboxctl replay`
-struct ReplayCommand: ConsoleCommand {
+struct ReplayCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Appends every message of a trace.",
+        usage: Self.usage("replay", "[FILE]"),
         discussion: """
             A line is four columns, separated by tabs: sender, receiver, unix seconds, body. gzip \
             is recognised. Creates the store when the directory is missing or empty. Every \
@@ -28,7 +29,13 @@ struct ReplayCommand: ConsoleCommand {
     @OptionGroup var creation: CreationOptions
     @OptionGroup var output: OutputOptions
 
-    func validate() throws {
+    static var positions: [Position<Self>] {
+        [Position(argument: \.file, name: "FILE", isRequired: false)]
+    }
+
+    mutating func validate() throws {
+        try settle()
+        try creation.check(location)
         guard (file == nil) == (generator.generate != nil) else {
             throw ValidationError("Name a trace's file, or --generate a number of messages.")
         }
@@ -41,7 +48,7 @@ struct ReplayCommand: ConsoleCommand {
             _ = try FileSource(path: file)
         }
         let clock = TraceClock()
-        let report = try await creation.withStore(at: location.store, clock: clock) { store in
+        let report = try await location.withStore(creating: creation, clock: clock) { store in
             try await options.replay(
                 path: file, else: generator.generator(count: generator.generate ?? 0),
                 into: store, clock: clock, on: console)

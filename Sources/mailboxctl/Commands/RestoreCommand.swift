@@ -9,7 +9,8 @@ struct RestoreCommand: ConsoleCommand {
         abstract: "Makes a store out of a backup, with a new epoch.",
         discussion: """
             The restored store may give out sequences that the lost one gave out before. Its new \
-            epoch says so: a receiver's old cursor is refused, and it synchronises again.
+            epoch says so: a receiver's old cursor is refused, and it synchronises again. On \
+            directories alone: no daemon swaps its store while it runs.
 
             EXAMPLES
               mailboxctl restore backups/2026-11-23 mail
@@ -21,7 +22,18 @@ struct RestoreCommand: ConsoleCommand {
     @Argument(help: "The directory of the store to be; must not exist, or be empty.")
     var store: String
 
+    @Option(help: .hidden)
+    var connect: String?
+
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard connect == nil else {
+            throw ValidationError(
+                "restore works on directories alone: restore beside the daemon's store, then start "
+                    + "a daemon on the new directory.")
+        }
+    }
 
     func execute(_ console: Console) async throws {
         try StoreLocation.checkExisting(backup, as: "backup")

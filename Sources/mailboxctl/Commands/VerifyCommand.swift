@@ -1,11 +1,11 @@
 import ArgumentParser
-import StoreEngine
 
 /// `mailboxctl verify`
-struct VerifyCommand: ConsoleCommand {
+struct VerifyCommand: StoreCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Checks every checksum, every sequence and every head.",
+        usage: Self.usage("verify"),
         discussion: """
             Ends with exit code 1 when anything is wrong. The first 100 problems are listed.
 
@@ -17,9 +17,11 @@ struct VerifyCommand: ConsoleCommand {
     @OptionGroup var location: StoreLocation
     @OptionGroup var output: OutputOptions
 
+    static var positions: [Position<Self>] { [] }
+
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
-            try Self.verify(store, console)
+            try await Self.verify(store, console)
         }
         if output.json {
             try console.write(.object(report.jsonMembers))
@@ -37,26 +39,26 @@ struct VerifyCommand: ConsoleCommand {
         guard report.isSound else {
             throw Failure(
                 code: "problemsFound",
-                message: "\(report.problemCount) problems in \(location.store); keep the "
+                message: "\(report.problemCount) problems in \(location.name); keep the "
                     + "directory as it is, and restore a backup beside it",
                 status: .problems)
         }
     }
 
     /// Verifies with a progress line.
-    static func verify(_ store: MailboxStore, _ console: Console) throws -> VerifyReport {
-        var meter = ProgressMeter("verify", counting: "records", on: console)
-        let report = try store.verify { progress in
-            let expected = Double(max(1, progress.recordsExpected))
-            meter.update(
-                count: progress.records, fraction: min(1, Double(progress.records) / expected))
+    static func verify(
+        _ store: any OperatedStore, _ console: Console
+    ) async throws -> VerifySummary {
+        let meter = SharedMeter("verify", counting: "records", on: console)
+        defer { meter.finish() }
+        return try await store.verify { records, expected in
+            let fraction = Double(records) / Double(max(1, expected))
+            meter.update(count: records, fraction: min(1, fraction))
         }
-        meter.finish()
-        return report
     }
 }
 
-extension VerifyReport {
+extension VerifySummary {
     var jsonMembers: [(key: String, value: JSON)] {
         [
             ("mailboxes", .number(mailboxes)),

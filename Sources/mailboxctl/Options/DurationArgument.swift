@@ -8,6 +8,8 @@ struct DurationArgument: ExpressibleByArgument, Equatable {
         ("ms", 1), ("min", 60_000), ("s", 1_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
 
+    init(seconds: Int64) { milliseconds = seconds * 1_000 }
+
     init?(argument: String) {
         guard let unit = Self.units.first(where: { argument.hasSuffix($0.suffix) }) else {
             return nil

@@ -1,23 +1,47 @@
 import ArgumentParser
 import Glibc
 import Mailbox
+import StoreAPI
 import StoreEngine
 
-/// Which store a command is about: its first argument.
+/// Which store a command is about: a directory, its first argument, or a daemon's.
 struct StoreLocation: ParsableArguments {
-    @Argument(help: "The store's directory.", completion: .directory)
-    var store: String
+    @Argument(help: "The store's directory; left out with --connect.", completion: .directory)
+    var store: String?
 
-    /// Opens the store that is there, calls `body`, and closes the store however that ended.
+    @OptionGroup(title: "A daemon's store") var connection: ConnectionOptions
+
+    /// The directory, or the daemon's address.
+    var name: String { store ?? connection.connect?.target.description ?? "" }
+
+    /// Opens the store that is there or connects to the daemon, calls `body`, and lets go however
+    /// that ended.
     ///
-    /// - Throws: `noSuchStore` (exit code 66) when none is there.
+    /// - Parameter creation: how a directory's store is made when none is there; nil makes none.
+    /// - Throws: `noSuchStore` (exit code 66) when none is there and none is made; `unavailable`
+    ///   (exit code 69) when the daemon cannot be reached in time.
     func withStore<Result: Sendable>(
-        _ body: (MailboxStore) async throws -> Result
+        creating creation: CreationOptions? = nil,
+        clock: any MillisecondClock = SystemMillisecondClock(),
+        _ body: @escaping @Sendable (any OperatedStore) async throws -> Result
     ) async throws -> Result {
-        try Self.checkExisting(store)
+        if let configuration = connection.configuration {
+            return try await withStoreClient(configuration) { client in
+                try await body(DaemonStore(client: client))
+            }
+        }
+        let path = name
+        if let creation {
+            return try await creation.withStore(at: path, clock: clock) { store in
+                try await body(DirectoryStore(store: store, path: path))
+            }
+        }
+        try Self.checkExisting(path)
         var configuration = StoreConfiguration()
         configuration.mode = .open
-        return try await Self.withStore(at: store, configuration, body)
+        return try await Self.withStore(at: path, configuration) { store in
+            try await body(DirectoryStore(store: store, path: path))
+        }
     }
 
     /// Opens or creates a store, calls `body`, and closes the store however that ended.
@@ -114,13 +138,21 @@ extension StoreConfiguration {
 
 /// How a store is made when none is there yet.
 struct CreationOptions: ParsableArguments {
-    @Option(help: "Shards of a store that is created, 1 … 64. An existing store keeps its own.")
-    var shards = 1
+    @Option(
+        help: "Shards of a store that is created, 1 … 64; 1 without it. A store keeps its own.")
+    var shards: Int?
 
     @Option(
-        help: "When an append is answered: commit (durable), interval or system (not yet).",
+        help: "When an append is answered: commit (durable, the default), interval or system.",
         transform: Self.durability(named:))
-    var durability = Durability.commit
+    var durability: Durability?
+
+    /// - Throws: `ValidationError`: a daemon's store is made and configured by the daemon.
+    func check(_ location: StoreLocation) throws {
+        guard location.connection.connect == nil || (shards == nil && durability == nil) else {
+            throw ValidationError("With --connect the daemon decides on shards and durability.")
+        }
+    }
 
     private static func durability(named name: String) throws -> Durability {
         guard let durability = Durability(rawValue: name) else {
@@ -138,8 +170,8 @@ struct CreationOptions: ParsableArguments {
         try StoreLocation.checkCreatable(path)
         var configuration =
             StoreLocation.hasStore(path) ? StoreConfiguration() : .created
-        configuration.shardCount = shards
-        configuration.durability = durability
+        configuration.shardCount = shards ?? 1
+        configuration.durability = durability ?? .commit
         configuration.clock = clock
         return try await StoreLocation.withStore(at: path, configuration, body)
     }
@@ -151,16 +183,28 @@ struct OutputOptions: ParsableArguments {
     var json = false
 }
 
-/// Which mailbox a command is about.
+/// Which mailbox a command is about. Both are there once the command is settled.
 struct MailboxArguments: ParsableArguments {
     @Argument(help: "Who sends: 1 to 64 bytes of UTF-8 without control characters.")
-    var sender: String
+    var sender: String?
 
     @Argument(help: "Who receives.")
-    var receiver: String
+    var receiver: String?
 
     var mailbox: MailboxID {
-        get throws(StoreError) { try MailboxID(sender: sender, receiver: receiver) }
+        get throws(StoreError) { try MailboxID(sender: sender ?? "", receiver: receiver ?? "") }
+    }
+}
+
+extension StoreCommand {
+    /// Sender and receiver among the arguments behind the store.
+    static func mailbox(
+        _ names: WritableKeyPath<Self, MailboxArguments>
+    ) -> [Position<Self>] {
+        [
+            Position(argument: names.appending(path: \.sender), name: "SENDER"),
+            Position(argument: names.appending(path: \.receiver), name: "RECEIVER"),
+        ]
     }
 }
 

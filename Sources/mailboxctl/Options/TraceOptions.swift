@@ -50,17 +50,17 @@ struct ReplayOptions: ParsableArguments {
 
     /// Replays a trace's file, or what the generator makes when there is none.
     func replay(
-        path: String?, else generator: TraceGenerator, into store: MailboxStore,
+        path: String?, else generator: TraceGenerator, into store: any OperatedStore,
         clock: TraceClock, on console: Console
     ) async throws -> ReplayReport {
         let replayer = Replayer(
-            store: store, device: try DeviceID(device), groupCount: batch,
+            store: store.messages, device: try DeviceID(device), groupCount: batch,
             groupMilliseconds: span?.milliseconds ?? .max, clock: clock)
         guard let path else {
             return try await Replayer.replay(generator, into: replayer, on: console)
         }
         let reader = try TraceReader(
-            path: path, bodyBytesMaximum: store.configuration.messageBytesMaximum,
+            path: path, bodyBytesMaximum: try await store.messageBytesMaximum(),
             skipsBadLines: skipBadLines)
         return try await Replayer.replay(reader, into: replayer, on: console)
     }

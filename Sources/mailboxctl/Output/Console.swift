@@ -26,6 +26,15 @@ final class Console: Sendable {
     static let standard = Console(
         isRecording: false, showsProgress: isatty(STDERR_FILENO) == 1)
 
+    /// The size of the terminal that answers go to; nil when they go elsewhere.
+    var screen: (columns: Int, rows: Int)? {
+        var size = winsize()
+        guard !isRecording, isatty(STDOUT_FILENO) == 1,
+            ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 1
+        else { return nil }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
     /// A console that keeps everything, for tests.
     static func recording() -> Console {
         Console(isRecording: true, showsProgress: false)

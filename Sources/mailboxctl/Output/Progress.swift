@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The one line that says how far a long command is, as text. No clock and no terminal in here.
 struct ProgressLine: Equatable {
@@ -89,4 +90,21 @@ struct ProgressMeter: ~Copyable {
         let answer = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
         return answer == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
+}
+
+/// A progress line for what is told from other tasks.
+final class SharedMeter: Sendable {
+    private let meter: Mutex<ProgressMeter>
+
+    init(_ label: String, counting noun: String, on console: Console) {
+        meter = Mutex(ProgressMeter(label, counting: noun, on: console))
+    }
+
+    /// Says how far things are; cheap, to be called often.
+    func update(count: Int, fraction: Double?) {
+        meter.withLock { $0.update(count: count, fraction: fraction) }
+    }
+
+    /// Takes the line away.
+    func finish() { meter.withLock { $0.finish() } }
 }

@@ -1,5 +1,4 @@
 import Mailbox
-import StoreEngine
 
 /// What all heads of a store add up to.
 struct Census: Equatable {
@@ -14,10 +13,10 @@ struct Census: Equatable {
     var newestTimestampMilliseconds: Int64 = 0
 
     /// Counts every mailbox, a page at a time.
-    init(of store: MailboxStore) throws(StoreError) {
+    init(of store: any OperatedStore) async throws {
         var after: MailboxID?
         repeat {
-            let page = try store.mailboxes(after: after, limit: Self.pageCount)
+            let page = try await store.mailboxes(after: after, limit: Self.pageCount)
             for entry in page.entries {
                 mailboxes += 1
                 messages += Int(entry.head.storedCount)

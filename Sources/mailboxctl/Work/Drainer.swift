@@ -1,6 +1,4 @@
 import Mailbox
-import StoreEngine
-import Synchronization
 
 /// What it took until no receiver had anything waiting.
 struct DrainReport: Equatable {
@@ -23,7 +21,7 @@ struct DrainReport: Equatable {
 /// Plays every receiver: fetches with a cursor, then with the cursor behind what came, until
 /// nothing is left and everything is confirmed.
 struct Drainer {
-    let store: MailboxStore
+    let store: any OperatedStore
     let limit: PageLimit
     /// How many receivers ask at the same time.
     let concurrency: Int
@@ -31,19 +29,21 @@ struct Drainer {
     var expectedMessages: Int?
 
     func drain(on console: Console) async throws -> DrainReport {
-        let list = MailboxList(of: store)
+        var list = MailboxList(of: store)
         var meter = ProgressMeter("drain", counting: "messages", on: console)
         var total = DrainReport()
-        try await withThrowingTaskGroup(of: DrainReport?.self) { group in
+        try await withThrowingTaskGroup(of: DrainReport.self) { group in
             for _ in 0..<concurrency {
-                group.addTask { try drainPart(list) }
+                guard let part = try await list.next() else { break }
+                group.addTask { try await drainPart(part) }
             }
-            while let part = try await group.next() {
-                guard let part else { continue }
-                total += part
+            while let done = try await group.next() {
+                total += done
                 let fraction = expectedMessages.map { Double(total.messages) / Double(max(1, $0)) }
                 meter.update(count: total.messages, fraction: fraction)
-                group.addTask { try drainPart(list) }
+                if let part = try await list.next() {
+                    group.addTask { try await drainPart(part) }
+                }
             }
         }
         total.seconds = meter.seconds
@@ -51,24 +51,22 @@ struct Drainer {
         return total
     }
 
-    /// Drains the next mailboxes; nil when there are none.
-    private func drainPart(_ list: MailboxList) throws -> DrainReport? {
-        guard let part = try list.next() else { return nil }
+    private func drainPart(_ part: MailboxList.Part) async throws -> DrainReport {
         var report = DrainReport()
         for entry in part where entry.head.waitingCount > 0 {
-            try drain(entry.mailbox, from: entry.head.acknowledged, into: &report)
+            try await drain(entry.mailbox, from: entry.head.acknowledged, into: &report)
         }
         return report
     }
 
     private func drain(
         _ mailbox: MailboxID, from acknowledged: SequenceNumber, into report: inout DrainReport
-    ) throws {
+    ) async throws {
         report.mailboxes += 1
         var cursor = Cursor.zero
         var held = acknowledged
         while true {
-            let result = try store.fetch(mailbox, cursor: cursor, limit: limit)
+            let result = try await store.messages.fetch(mailbox, cursor: cursor, limit: limit)
             report.fetches += 1
             guard !result.messages.isEmpty else { return }
             for message in result.messages {
@@ -87,39 +85,35 @@ struct Drainer {
     }
 }
 
-/// The store's mailboxes, handed out to several tasks: each to one of them.
-private final class MailboxList: Sendable {
+/// The store's mailboxes, part by part.
+private struct MailboxList {
+    typealias Part = [(mailbox: MailboxID, head: Head)]
+
     /// A page costs a look at all mailboxes in memory, whatever its size: few large ones.
     private static let pageCount = 10_000
     /// What a task takes at once.
     private static let partCount = 256
 
-    private struct State {
-        var after: MailboxID?
-        var isAtEnd = false
-        var page: ArraySlice<MailboxPage.Entry> = []
-    }
+    private let store: any OperatedStore
+    private var after: MailboxID?
+    private var isAtEnd = false
+    private var page: Part.SubSequence = []
 
-    private let store: MailboxStore
-    private let state = Mutex(State())
-
-    init(of store: MailboxStore) {
+    init(of store: any OperatedStore) {
         self.store = store
     }
 
     /// The next mailboxes; nil when all were handed out.
-    func next() throws(StoreError) -> ArraySlice<MailboxPage.Entry>? {
-        try state.withLock { state throws(StoreError) in
-            if state.page.isEmpty {
-                guard !state.isAtEnd else { return nil }
-                let page = try store.mailboxes(after: state.after, limit: Self.pageCount)
-                state.after = page.next
-                state.isAtEnd = page.next == nil
-                state.page = page.entries[...]
-            }
-            let part = state.page.prefix(Self.partCount)
-            state.page = state.page.dropFirst(part.count)
-            return part
+    mutating func next() async throws -> Part? {
+        if page.isEmpty {
+            guard !isAtEnd else { return nil }
+            let next = try await store.mailboxes(after: after, limit: Self.pageCount)
+            after = next.next
+            isAtEnd = next.next == nil
+            page = next.entries[...]
         }
+        let part = page.prefix(Self.partCount)
+        page = page.dropFirst(part.count)
+        return Array(part)
     }
 }

@@ -1,5 +1,4 @@
 import Mailbox
-import StoreEngine
 
 /// What a replay did.
 struct ReplayReport: Equatable {
@@ -22,7 +21,7 @@ struct Replayer {
     /// A group ends at this many body bytes, whatever its count.
     private static let groupBytesMaximum = 8 << 20
 
-    private let store: MailboxStore
+    private let store: any MailboxStorage
     private let device: DeviceID
     private let groupCount: Int
     private let groupMilliseconds: Int64
@@ -39,10 +38,10 @@ struct Replayer {
     ///   - device: who numbers the messages.
     ///   - groupCount: how many messages are handed to the store at once, from 1.
     ///   - groupMilliseconds: how far apart in the trace's time a group's messages may be.
-    ///   - clock: the store's clock, which follows the trace. All messages of a group get the time
+    ///   - clock: the clock of a directory's store, which follows the trace; a daemon has its own. All messages of a group get the time
     ///     of its newest.
     init(
-        store: MailboxStore, device: DeviceID, groupCount: Int, groupMilliseconds: Int64,
+        store: any MailboxStorage, device: DeviceID, groupCount: Int, groupMilliseconds: Int64,
         clock: TraceClock
     ) {
         self.store = store
