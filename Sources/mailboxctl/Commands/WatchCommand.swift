@@ -52,11 +52,8 @@ struct WatchCommand: EndlessCommand {
     func execute(_ console: Console) async throws {
         let addresses = try receivers.map { try Address($0) }
         try await location.withStore { store in
-            let watch = try await store.messages.watch(addresses)
             var shown = 0
-            var iterator: any AsyncIteratorProtocol<WatchEvent, StoreError> =
-                watch.makeAsyncIterator()
-            while let event = try await iterator.next(isolation: nil) {
+            for try await event in try await store.messages.watch(addresses) {
                 try show(event, on: console)
                 // Whoever reads along sees each line when it is there.
                 try console.flush()

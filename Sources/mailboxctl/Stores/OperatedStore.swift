@@ -91,13 +91,10 @@ extension OperatedStore {
         try body(mailbox, head, nil)
         var after = head.floor
         while after < head.max {
-            let page: FetchResult
-            do {
-                page = try await messages.read(
-                    mailbox, after: after, through: head.max, limit: .standard)
-            } catch let error where error.code == .trimmed {
+            guard let page = try await page(of: mailbox, after: after, through: head.max) else {
+                // Compacted meanwhile: go on above.
                 let floor = try await messages.head(mailbox).floor
-                guard floor > after else { throw error }
+                guard floor > after else { return }
                 after = floor
                 continue
             }
@@ -106,6 +103,19 @@ extension OperatedStore {
                 after = message.sequence
             }
             if page.messages.isEmpty { return }
+        }
+    }
+
+    /// - Returns: nil when what comes behind `after` was removed.
+    private func page(
+        of mailbox: MailboxID, after: SequenceNumber, through: SequenceNumber
+    ) async throws -> FetchResult? {
+        do {
+            return try await messages.read(
+                mailbox, after: after, through: through, limit: .standard)
+        } catch {
+            guard error.code == .trimmed else { throw error }
+            return nil
         }
     }
 }
