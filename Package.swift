@@ -311,7 +311,7 @@ let package = Package(
             dependencies: [
                 "mailboxctl", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", logging, metrics,
             ],
-            swiftSettings: house),
+            swiftSettings: houseButForMembers),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )
