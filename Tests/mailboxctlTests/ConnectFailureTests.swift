@@ -46,7 +46,8 @@ import Testing
         ["top"], ["top", "store"], ["watch"], ["watch", "store"], ["inbox", "b"], ["backup", "c"],
         // Too little.
         ["head", "a"] + here, ["ack", "a", "b", "--epoch", "1"] + here, ["watch"] + here,
-        ["ack", "a", "b", "-1", "--epoch", "1"] + here, ["ack", "a", "b", "x", "--epoch", "1"] + here,
+        ["ack", "a", "b", "-1", "--epoch", "1"] + here,
+        ["ack", "a", "b", "x", "--epoch", "1"] + here,
         // What has no meaning with it, or without it.
         ["append", "a", "b", "x", "--shards", "2"] + here,
         ["replay", "--generate", "1", "--durability", "system"] + here,

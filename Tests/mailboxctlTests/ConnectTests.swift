@@ -19,6 +19,8 @@ import Testing
             #"("epoch":"|epoch +)[0-9a-f]{16}"#, #""(newestT|t)imestampMilliseconds":[0-9]+"#,
             #""seconds":[0-9.]+"#, #"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+Z"#,
             #"took +.*"#,
+            // A daemon's journal holds what waits for a checkpoint; a directory was just closed.
+            #""journalGroups":[0-9]+"#,
         ] {
             text = text.replacingOccurrences(of: pattern, with: "*", options: .regularExpression)
         }
@@ -49,7 +51,8 @@ import Testing
                     ["head", "a", "b"], ["head", "a", "b", "--device", "d", "--json"],
                     ["inbox", "b"], ["inbox", "b", "--limit", "1", "--json"], ["inbox", "nobody"],
                     ["inbox", "b", "--limit", "0"], ["watch", "b", "--until-caught-up"],
-                    ["watch", "b", "c", "--until-caught-up", "--json"], ["watch", "b", "--count=1"],
+                    ["watch", "b", "c", "--until-caught-up", "--json"],
+                    ["watch", "b", "--count=1"],
                     ["drain", "--limit", "7", "--json"], ["drain", "--json"],
                     ["compact", "--keep-newest", "1"], ["compact", "--json"],
                     ["read", "a", "b", "--after", "0"], ["verify"], ["verify", "--json"], ["dump"],
@@ -114,7 +117,7 @@ import Testing
                 let told = try backup.object
                 #expect(told["store"] as? String == served.address)
                 let again = await on(there, ["backup", copy])
-                #expect(again.status == 66, "\(again.notes)")
+                #expect(again.status == 65, "\(again.notes)")
                 return await on(there, ["dump"]).output
             }
             #expect(await tool("restore", copy, restored).status == 0)

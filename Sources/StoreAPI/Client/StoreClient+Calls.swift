@@ -86,7 +86,7 @@ extension StoreClient {
     }
 
     /// True while nothing speaks against the server being there.
-    private var isReachable: Bool {
+    var isReachable: Bool {
         lifecycle.withLock { $0.openStreams > 0 || $0.isReachable }
     }
 

@@ -103,7 +103,9 @@ public final class StoreClient: MailboxStorage, Sendable {
                 streams.addTask { await self.waitForClose() }
             }
             grpc.beginGracefulShutdown()
-            try await group.next()
+            // Who listens and never answers would be waited for as long as it listens: only a
+            // server that answered has calls under way.
+            if isReachable { try await group.next() }
             group.cancelAll()
         }
     }

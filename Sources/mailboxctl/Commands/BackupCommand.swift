@@ -22,7 +22,7 @@ struct BackupCommand: StoreCommand {
 
     @OptionGroup var output: OutputOptions
 
-    static var positions: [Position<Self>] { 
+    static var positions: [Position<Self>] {
         [Position(argument: \.destination, name: "DIRECTORY")]
     }
 

@@ -36,7 +36,9 @@ struct DrainCommand: StoreCommand {
     func execute(_ console: Console) async throws {
         let report = try await location.withStore { store in
             var drainer = Drainer(store: store, limit: limit.page, concurrency: concurrency)
-            if console.showsProgress { drainer.expectedMessages = try await Census(of: store).waiting }
+            if console.showsProgress {
+                drainer.expectedMessages = try await Census(of: store).waiting
+            }
             return try await drainer.drain(on: console)
         }
         if output.json { return try console.write(.object(report.jsonMembers)) }

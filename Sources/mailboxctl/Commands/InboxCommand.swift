@@ -29,7 +29,7 @@ struct InboxCommand: StoreCommand {
 
     @OptionGroup var output: OutputOptions
 
-    static var positions: [Position<Self>] { 
+    static var positions: [Position<Self>] {
         [Position(argument: \.receiver, name: "RECEIVER")]
     }
 

@@ -48,7 +48,8 @@ struct TopFrame {
         return Table.facts([
             (
                 "appends",
-                "\(perSecond(\.appendedMessages)), \(Text.bytes(Int64(rate(\.appendedBodyBytes))))/s, "
+                "\(perSecond(\.appendedMessages)), "
+                    + "\(Text.bytes(Int64(rate(\.appendedBodyBytes))))/s, "
                     + "\(perSecond(\.duplicates)) duplicates"
             ),
             ("fetched", perSecond(\.fetchedMessages)),

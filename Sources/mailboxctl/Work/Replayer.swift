@@ -38,8 +38,8 @@ struct Replayer {
     ///   - device: who numbers the messages.
     ///   - groupCount: how many messages are handed to the store at once, from 1.
     ///   - groupMilliseconds: how far apart in the trace's time a group's messages may be.
-    ///   - clock: the clock of a directory's store, which follows the trace; a daemon has its own. All messages of a group get the time
-    ///     of its newest.
+    ///   - clock: the clock of a directory's store, which follows the trace; a daemon has its own.
+    ///     All messages of a group get the time of its newest.
     init(
         store: any MailboxStorage, device: DeviceID, groupCount: Int, groupMilliseconds: Int64,
         clock: TraceClock
