@@ -194,8 +194,8 @@ fuzz: fuzz-build ## run every fuzzer for SECONDS (300), or TARGET alone
 	@Fuzz/run '$(addprefix .build-fuzz/debug/,$(FUZZERS))' '$(SECONDS)' '$(TARGET)'
 
 .PHONY: fuzz-smoke
-fuzz-smoke: fuzz-build ## run every fuzzer for a moment on the inputs that are kept
-	@Fuzz/run '$(addprefix .build-fuzz/debug/,$(FUZZERS))' 2 '$(TARGET)'
+fuzz-smoke: fuzz-build ## run every fuzzer on the inputs that are kept
+	@Fuzz/run '$(addprefix .build-fuzz/debug/,$(FUZZERS))' 0 '$(TARGET)'
 
 .PHONY: fuzz-seeds
 fuzz-seeds: fuzz-build ## write the fuzzers' first inputs anew, with the product's encoders

@@ -58,9 +58,16 @@ struct BaseWriter {
             outcome.floor = min(outcome.floor, max(removed.through, snapshot.floor))
             outcome.removedMessages = removed.messages
             outcome.removedBodyBytes = removed.bodyBytes
+            guard removed.bodyBytes <= baseBodyBytes else {
+                throw .corrupted("the head of a mailbox counts fewer bytes than its messages have")
+            }
             baseBodyBytes -= removed.bodyBytes
         }
-        baseBodyBytes += try appendTail(snapshot, prefix, &outcome, &cursor)
+        let added = try appendTail(snapshot, prefix, &outcome, &cursor)
+        guard added <= UInt64.max - baseBodyBytes else {
+            throw .corrupted("the head of a mailbox counts more bytes than there can be")
+        }
+        baseBodyBytes += added
         let key = BaseKey.head(prefix)
         let head = Head(
             max: snapshot.max, acknowledged: snapshot.acknowledged, floor: outcome.floor,
