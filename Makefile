@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 SWIFT ?= swift
+# The order of a package's traits follows the hashes of a run; another order compiles anew what has
+# traits, and all that depends on it.
+BUILD := SWIFT_DETERMINISTIC_HASHING=1 $(SWIFT) build
 # `make test FILTER=TidyTests` runs one suite.
 FILTER ?=
 # `make run TRACE=path/to/trace.tsv.gz` replays a real trace.
@@ -58,16 +61,16 @@ deps-bench-daemon: deps ## install the daemon's peers (Redis, NATS, PostgreSQL);
 
 .PHONY: run
 run: deps ## replay a trace through the engine, fetch all, compact, verify, and show the figures
-	$(SWIFT) build -c release --product mailboxctl
-	@"$$($(SWIFT) build -c release --show-bin-path)/mailboxctl" demo \
+	$(BUILD) -c release --product mailboxctl
+	@"$$($(BUILD) -c release --show-bin-path)/mailboxctl" demo \
 	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
 
 # `make run-cluster CLUSTER_FLAGS='--directory DIR --base-port 7100'`
 CLUSTER_FLAGS ?=
 .PHONY: run-cluster
 run-cluster: deps ## run the store and two of each other role as processes on loopback
-	$(SWIFT) build -c release --product mailboxd
-	@deploy/run-cluster --mailboxd "$$($(SWIFT) build -c release --show-bin-path)/mailboxd" \
+	$(BUILD) -c release --product mailboxd
+	@deploy/run-cluster --mailboxd "$$($(BUILD) -c release --show-bin-path)/mailboxd" \
 	    $(CLUSTER_FLAGS)
 
 TEST_FLAGS := --skip-build --disable-xctest
@@ -78,14 +81,21 @@ CRASH_TESTS := powercut killpoints faults fscuts
 OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model \
     fuzz-smoke
 .PHONY: test
-test: deps $(CRASH_TESTS) $(OTHER_TESTS) ## build everything and run every test
-	$(SWIFT) build --build-tests
 ifdef FILTER
+test: deps build-tests
 	$(SWIFT) test $(TEST_FLAGS) --filter '$(FILTER)'
 else
+test: deps $(CRASH_TESTS) $(OTHER_TESTS) build-tests ## build everything and run every test
 	$(SWIFT) test $(TEST_FLAGS) --no-parallel --filter '$(NETWORK_SUITES)'
 	$(SWIFT) test $(TEST_FLAGS) --skip '$(NETWORK_SUITES)'
 endif
+
+# Binaries too: debug builds of single products would plan the build anew, and what is planned for one
+# product makes `--build-tests` compile protoc, which takes minutes.
+.PHONY: build-tests
+build-tests: deps
+	@! grep -s '^  "test"' .build/debug.yaml | grep -q '"<protoc-' || rm .build/debug.yaml
+	$(BUILD) --build-tests
 
 .PHONY: test-embedding
 test-embedding: deps ## build and run the embedding example; prove that it compiles the engine alone
@@ -109,7 +119,7 @@ build-crash: deps
 	@ln -sfn ../Sources .build-crash/Sources
 	@ln -sfn ../Tests .build-crash/Tests
 	@ln -sfn ../Tests/crash-test/Package.swift .build-crash/Package.swift
-	$(SWIFT) build -c release --package-path .build-crash --product crash-test
+	$(BUILD) -c release --package-path .build-crash --product crash-test
 	clang -O2 -Wall -Wextra -Werror -shared -fPIC -o $(FILE_SHIM) Tests/crash-test/shim/file-shim.c
 
 .PHONY: powercut
@@ -133,7 +143,7 @@ INTEROP := .build/interop
 # The generated code's outermost package has the name of a module of Python's own: as a package with
 # an `__init__.py`, in a folder that is looked at first, it wins.
 .PHONY: test-interop
-test-interop: deps ## generate a Python client, and run it against the daemon
+test-interop: build-tests ## generate a Python client, and run it against the daemon
 	$(call install,python3-venv)
 	@mkdir -p $(INTEROP)/generated
 	@[[ -x $(INTEROP)/venv/bin/python ]] || python3 -m venv $(INTEROP)/venv
@@ -145,9 +155,7 @@ test-interop: deps ## generate a Python client, and run it against the daemon
 	    --python_out=$(INTEROP)/generated --grpc_python_out=$(INTEROP)/generated \
 	    $(filter mailbox/%,$(SERVICE_PROTO_FILES))
 	@: > $(INTEROP)/generated/mailbox/__init__.py
-	$(SWIFT) build --product mailboxd
-	$(SWIFT) build --product mailboxctl
-	@bin=$$($(SWIFT) build --show-bin-path); \
+	@bin=$$($(BUILD) --show-bin-path); \
 	PYTHONPATH=$(INTEROP)/generated PYTHONDONTWRITEBYTECODE=1 \
 	    MAILBOXD=$$bin/mailboxd MAILBOXCTL=$$bin/mailboxctl \
 	    $(INTEROP)/venv/bin/python -m pytest -c Tests/interop/pytest.ini --rootdir Tests/interop \
@@ -157,8 +165,7 @@ test-interop: deps ## generate a Python client, and run it against the daemon
 SEEDS ?= 10000
 SEED ?=
 .PHONY: simulate-client
-simulate-client: deps ## run clients on a simulated network: SEEDS of them, nothing lost, doubled or out of order
-	$(SWIFT) build --build-tests
+simulate-client: build-tests ## run clients on a simulated network: SEEDS of them, nothing lost, doubled or out of order
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest \
 	    --filter MailboxClientTests.SimulationTests
 
@@ -187,7 +194,7 @@ FUZZ_BUILD := --package-path Fuzz --scratch-path .build-fuzz --disable-index-sto
     -Xswiftc -use-ld=lld -Xswiftc -Xclang-linker -Xswiftc -fuse-ld=lld
 .PHONY: fuzz-build
 fuzz-build: deps
-	for fuzzer in $(FUZZERS); do $(SWIFT) build $(FUZZ_BUILD) --product $$fuzzer; done
+	for fuzzer in $(FUZZERS); do $(BUILD) $(FUZZ_BUILD) --product $$fuzzer; done
 
 .PHONY: fuzz
 fuzz: fuzz-build ## run every fuzzer for SECONDS (300), or TARGET alone
@@ -204,25 +211,28 @@ fuzz-seeds: fuzz-build ## write the fuzzers' first inputs anew, with the product
 # How many bits are flipped in the files of a store.
 FLIPS ?= 100000
 .PHONY: flips
-flips: deps ## flip FLIPS (100000) bits in a store's files, and look whether a body comes out wrong
-	$(SWIFT) build --build-tests
+flips: build-tests ## flip FLIPS (100000) bits in a store's files, and look whether a body comes out wrong
 	MAILBOX_FLIPS=$(FLIPS) $(SWIFT) test --skip-build --disable-xctest \
 	    --filter StoreEngineTests.DamageTests/bitFlips
 
-SANITIZED_SUITES := StoreEngineTests|LMDBTests|MailboxTests
-TSAN_BUILD := --sanitize=thread --scratch-path .build-tsan
-ASAN_BUILD := --sanitize=address --scratch-path .build-asan
-SANITIZED_TEST := --skip-build --disable-xctest --filter '$(SANITIZED_SUITES)'
+# The engine and its tests alone, in a package of its own: see Tests/sanitize/Package.swift.
+SANITIZED := .build-sanitize
+SANITIZED_TEST = $(SWIFT) test --package-path $(SANITIZED) --scratch-path $(SANITIZED)/$(1) \
+    --sanitize $(1) --skip-build --disable-xctest
 .PHONY: test-sanitize
-test-sanitize: deps ## run the engine's tests under the thread and the address sanitizer
-	$(SWIFT) build --build-tests $(TSAN_BUILD)
-	clang -O1 -shared -fPIC -o .build-tsan/tsan-visible.so .ci/tsan-visible.c
+test-sanitize: deps ## run the engine's tests under the thread, the address and the leak sanitizer
+	@mkdir -p $(SANITIZED)
+	@ln -sfn ../Sources $(SANITIZED)/Sources
+	@ln -sfn ../Tests $(SANITIZED)/Tests
+	@ln -sfn ../Tests/sanitize/Package.swift $(SANITIZED)/Package.swift
+	for sanitizer in thread address; do \
+	    $(BUILD) --build-tests --package-path $(SANITIZED) \
+	        --scratch-path $(SANITIZED)/$$sanitizer --sanitize $$sanitizer; \
+	done
+	clang -O1 -shared -fPIC -o $(SANITIZED)/tsan-visible.so .ci/tsan-visible.c
 	TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
-	    LD_PRELOAD=$(CURDIR)/.build-tsan/tsan-visible.so \
-	    $(SWIFT) test $(TSAN_BUILD) $(SANITIZED_TEST)
-	$(SWIFT) build --build-tests $(ASAN_BUILD)
-	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
-	    $(SWIFT) test $(ASAN_BUILD) $(SANITIZED_TEST)
+	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so $(call SANITIZED_TEST,thread)
+	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) $(call SANITIZED_TEST,address)
 
 PROTO_FILES := $(shell cd proto && find . -name '*.proto' | sed 's,^\./,,' | LC_ALL=C sort)
 # What devices speak has no gRPC in it, and a module of its own.
@@ -232,9 +242,9 @@ SWIFT_PROTO_OPTIONS := --swift_opt=Visibility=Package,UseAccessLevelOnImports=tr
     --swift_opt=FileNaming=PathToUnderscores
 # Writes the Swift code of the contract into the folders StoreAPI and ClientWire of $(1).
 define generate
-	$(SWIFT) build --product protoc-gen-swift
-	$(SWIFT) build --product protoc-gen-grpc-swift-2
-	@bin=$$($(SWIFT) build --show-bin-path); \
+	$(BUILD) --product protoc-gen-swift
+	$(BUILD) --product protoc-gen-grpc-swift-2
+	@bin=$$($(BUILD) --show-bin-path); \
 	services=$(1)/StoreAPI/Generated client=$(1)/ClientWire/Generated; \
 	rm -rf $$services $$client; mkdir -p $$services $$client; \
 	protoc --proto_path=proto \
@@ -275,17 +285,15 @@ bench-engine: deps-bench ## measure the engine against LMDB and RocksDB in one r
 
 .PHONY: bench-daemon
 bench-daemon: deps-bench-daemon ## measure the daemon against Redis, NATS and PostgreSQL in one run
-	$(SWIFT) build -c release --product mailboxd
-	$(SWIFT) build -c release --product daemon-bench
-	@bin=$$($(SWIFT) build -c release --show-bin-path); \
+	$(BUILD) -c release --product mailboxd
+	$(BUILD) -c release --product daemon-bench
+	@bin=$$($(BUILD) -c release --show-bin-path); \
 	Benchmarks/daemon/bench.py $(BENCH_FLAGS) --mailboxd $$bin/mailboxd \
 	    --daemon-bench $$bin/daemon-bench
 
 .PHONY: test-bench-daemon
-test-bench-daemon: deps ## run the daemon's benchmark for a moment, without its peers
-	$(SWIFT) build --product mailboxd
-	$(SWIFT) build --product daemon-bench
-	@bin=$$($(SWIFT) build --show-bin-path); \
+test-bench-daemon: build-tests ## run the daemon's benchmark for a moment, without its peers
+	@bin=$$($(BUILD) --show-bin-path); \
 	Benchmarks/daemon/bench.py --smoke --only mailboxd --mailboxd $$bin/mailboxd \
 	    --daemon-bench $$bin/daemon-bench
 
@@ -294,7 +302,7 @@ SYMBOLS := $(CURDIR)/.build-docs/symbols
 .PHONY: docs
 docs: deps ## write the public interface's pages into .build-docs, one folder a module
 	mkdir -p $(SYMBOLS)
-	$(SWIFT) build --target StoreEngine --scratch-path .build-docs -Xswiftc -emit-symbol-graph \
+	$(BUILD) --target StoreEngine --scratch-path .build-docs -Xswiftc -emit-symbol-graph \
 	    -Xswiftc -emit-symbol-graph-dir -Xswiftc $(SYMBOLS) \
 	    -Xswiftc -symbol-graph-minimum-access-level -Xswiftc public
 	for module in $(DOCUMENTED); do \
