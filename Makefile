@@ -78,8 +78,8 @@ TEST_FLAGS := --skip-build --disable-xctest
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts
-OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-bench-daemon test-model \
-    fuzz-smoke
+OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-web test-bench-daemon \
+    test-model fuzz-smoke
 .PHONY: test
 ifdef FILTER
 test: deps build-tests
@@ -160,6 +160,36 @@ test-interop: build-tests ## generate a Python client, and run it against the da
 	    MAILBOXD=$$bin/mailboxd MAILBOXCTL=$$bin/mailboxctl \
 	    $(INTEROP)/venv/bin/python -m pytest -c Tests/interop/pytest.ini --rootdir Tests/interop \
 	    Tests/interop
+
+WEB := .build/web
+# `make test-web WEB_TESTS='-k two_tabs'`
+WEB_TESTS ?=
+.PHONY: deps-web
+deps-web: deps ## install the browser that the pages are tested in, headless (Chromium, its driver)
+	$(call install,chromium chromium-driver python3-venv)
+
+# Without a browser there is nothing to test: that is said, and is no failure.
+.PHONY: test-web
+test-web: deps ## open the pages in a browser, and kill the server behind them
+	@$(MAKE) --no-print-directory deps-web || true
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	    echo "test-web: skipped: Debian's chromium and chromium-driver cannot be installed here"; \
+	    exit 0; \
+	fi; \
+	$(SWIFT) build --product mailboxd; \
+	mkdir -p $(WEB); \
+	[[ -x $(WEB)/venv/bin/python ]] || python3 -m venv $(WEB)/venv; \
+	cmp -s Tests/web/requirements.txt $(WEB)/requirements.txt || { \
+	    $(WEB)/venv/bin/pip --quiet --disable-pip-version-check install \
+	        -r Tests/web/requirements.txt; \
+	    cp Tests/web/requirements.txt $(WEB)/requirements.txt; }; \
+	PYTHONDONTWRITEBYTECODE=1 MAILBOXD=$$($(SWIFT) build --show-bin-path)/mailboxd \
+	    $(WEB)/venv/bin/python -m pytest -c Tests/web/pytest.ini --rootdir Tests/web \
+	    Tests/web $(WEB_TESTS)
+
+.PHONY: screenshots
+screenshots: ## take the pictures of both pages that the documentation shows
+	@$(MAKE) --no-print-directory test-web WEB_TESTS='-k test_images' WEB_IMAGES=$(CURDIR)/docs/images
 
 # `make simulate-client SEEDS=10000 SEED=1`: how many, and the first one.
 SEEDS ?= 10000

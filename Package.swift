@@ -181,7 +181,8 @@ let package = Package(
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/chat.css"),
                 .embedInCode("Web/chat.js"), .embedInCode("Web/client.js"),
-                .embedInCode("Web/store.js"),
+                .embedInCode("Web/store.js"), .embedInCode("Web/tabs.js"),
+                .embedInCode("Web/view.js"), .embedInCode("Web/worker.js"),
             ],
             swiftSettings: house),
         // A backend of swift-metrics that writes Prometheus's text format.
@@ -201,6 +202,11 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+            ],
+            resources: [
+                .embedInCode("Web/operator.html"), .embedInCode("Web/operator.css"),
+                .embedInCode("Web/operator.js"), .embedInCode("Web/charts.js"),
+                .embedInCode("Web/metrics.js"),
             ],
             swiftSettings: house),
         // Drives a running daemon; no product of the package. Here, and not in the benchmarks'

@@ -101,10 +101,12 @@ final class Daemon: @unchecked Sendable {
         return try await end()
     }
 
-    /// Asks the daemon's page over HTTP.
-    func page(_ path: String) async throws -> (status: Int, text: String) {
+    /// Asks the daemon's page over HTTP, with a token where one is due.
+    func page(_ path: String, token: String? = nil) async throws -> (status: Int, text: String) {
         let url = try #require(URL(string: "http://127.0.0.1:\(metricsPort)/\(path)"))
-        let (data, response) = try await URLSession.shared.data(from: url)
+        var request = URLRequest(url: url)
+        if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        let (data, response) = try await URLSession.shared.data(for: request)
         let status = (response as? HTTPURLResponse)?.statusCode ?? 0
         return (status, String(decoding: data, as: UTF8.self))
     }

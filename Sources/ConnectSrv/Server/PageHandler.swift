@@ -126,8 +126,11 @@ final class PageHandler: ChannelInboundHandler, RemovableChannelHandler {
         headers.add(name: "Referrer-Policy", value: "no-referrer")
         headers.add(
             name: "Content-Security-Policy",
-            value: "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+            value: "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+                + "connect-src 'self'; worker-src 'self'; frame-ancestors 'none'; "
                 + "base-uri 'none'; form-action 'none'")
+        headers.add(name: "Cross-Origin-Opener-Policy", value: "same-origin")
+        headers.add(name: "Cross-Origin-Resource-Policy", value: "same-origin")
         context.write(
             wrapOutboundOut(
                 .head(.init(version: .http1_1, status: answer.status, headers: headers))),

@@ -1,71 +1,61 @@
 import { Client } from "/client.js";
 import { isDemo } from "/demo.js";
 import { Store } from "/store.js";
+import { Tabs } from "/tabs.js";
+import { MessageList, element, showEvent, showFrame, showNumber, showPeers } from "/view.js";
 
-const element = (id) => document.getElementById(id);
 const conversations = new Map();
+const list = new MessageList();
 let current = null;
+let account = null;
+let store = null;
+let tabs = null;
+let token = "";
+// In the one tab that speaks to the server.
 let client = null;
-
-const make = (tag, text, className) => {
-  const node = document.createElement(tag);
-  node.textContent = text;
-  if (className) node.className = className;
-  return node;
-};
 
 const conversation = (peer) => {
   let entry = conversations.get(peer);
   if (!entry) {
-    entry = { messages: new Map(), cursor: 0, acked: 0, unread: 0 };
+    entry = {
+      messages: new Map(), cursor: 0, acknowledged: 0, sequence: 0, sent: 0, number: 0, accepted: 0,
+      unread: 0, last: null,
+    };
     conversations.set(peer, entry);
-    showPeers();
   }
   return entry;
 };
 
-const showPeers = () => {
-  element("peers").replaceChildren(...[...conversations].map(([peer, { unread }]) => {
-    const button = make("button", peer);
-    button.type = "button";
-    button.setAttribute("aria-current", String(peer === current));
-    if (unread) {
-      const count = make("span", String(unread), "unread");
-      count.setAttribute("aria-label", `${unread} unread`);
-      button.append(count);
-    }
-    button.onclick = () => select(peer);
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  }));
+const refreshPeers = () => showPeers(conversations, current, select);
+
+const refreshNumbers = () => {
+  element("numbers").hidden = current === null;
+  if (current === null) return;
+  const entry = conversation(current);
+  let waiting = 0;
+  for (const message of entry.messages.values()) {
+    if (message.isMine && !message.isStored && !message.refused) waiting += 1;
+  }
+  showNumber("sent-number", entry.number);
+  showNumber("sent-waiting", waiting);
+  showNumber("sent-ack", entry.accepted);
+  showNumber("got-sequence", entry.sequence);
+  showNumber("got-cursor", entry.cursor);
+  showNumber("got-acknowledged", entry.acknowledged);
 };
 
-const showNumbers = () => {
-  const { cursor, acked } = conversations.get(current) ?? {};
-  element("numbers").textContent =
-    current === null ? "" : `cursor ${cursor ?? 0} · newest ACK ${acked ?? 0}`;
-};
-
-const note = (message) => {
-  const time = new Date(message.at).toLocaleTimeString();
-  if (!message.isMine) return `sequence ${message.sequence} · ${time}`;
-  if (!message.isStored) return `number ${message.clientSequence} · waiting · ${time}`;
-  const sequence = message.sequence ? `sequence ${message.sequence}` : "stored";
-  return `number ${message.clientSequence} · ACK: ${sequence} · ${time}`;
-};
-
-const showMessage = (message) => {
-  const list = element("messages");
-  const isAtEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 40;
-  const id = `message-${message.id}`;
-  const item = make("li", message.text, message.isMine ? "mine" : "theirs");
-  item.id = id;
-  item.append(make("small", note(message)));
-  const before = document.getElementById(id);
-  if (before) before.replaceWith(item);
-  else list.append(item);
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
+const keep = (message) => {
+  const entry = conversation(message.peer);
+  const isNew = !entry.messages.has(message.id);
+  entry.messages.set(message.id, message);
+  if (isNew || entry.last?.id === message.id) entry.last = message;
+  if (message.isMine) {
+    entry.accepted = Math.max(entry.accepted, message.sequence);
+    entry.number = Math.max(entry.number, message.clientSequence);
+  } else {
+    entry.sequence = Math.max(entry.sequence, message.sequence);
+  }
+  return { entry, isNew };
 };
 
 const select = (peer) => {
@@ -73,141 +63,247 @@ const select = (peer) => {
   const entry = conversation(peer);
   entry.unread = 0;
   element("peer-name").textContent = peer;
-  element("messages").replaceChildren();
-  for (const message of entry.messages.values()) showMessage(message);
+  const empty = `Nothing between you and ${peer} yet. Your first message gets sequence 1.`;
+  list.show([...entry.messages.values()], entry, empty);
   for (const control of element("compose").elements) control.disabled = false;
-  showPeers();
-  showNumbers();
+  refreshPeers();
+  refreshNumbers();
   element("text").focus();
 };
 
-const event = (className, text) => {
-  const events = element("events");
-  events.prepend(make("li", text, className));
-  while (events.children.length > 200) events.lastChild.remove();
+// MARK: What happens, in this tab or in the one that speaks to the server
+
+const stateWords = {
+  on: "connected", connecting: "connecting …", waiting: "connecting again …",
+  off: "disconnected", ended: "not connected",
 };
 
-const summary = (kind, content) => {
-  switch (kind) {
-    case "hello": return `as ${content.device}`;
-    case "send": return `to ${content.receiver}, number ${content.clientSequence}`;
-    case "accepted":
-      return `sequence ${content.sequence ?? "?"}${content.isDuplicate ? ", duplicate" : ""}`;
-    case "pushed": return `from ${content.sender}, sequence ${content.message.sequence}`;
-    case "acknowledge": return `${content.sender} through ${content.cursor.sequence}`;
-    case "acknowledged":
-      return `${content.sender} through ${content.head?.acknowledgedSequence ?? 0}`;
-    case "sync": return `${content.cursors.length} cursors`;
-    case "inbox":
-      return `${(content.mailboxes ?? []).reduce((n, m) => n + (m.messages ?? []).length, 0)} messages`;
-    case "refused": return `${content.code}: ${content.message}`;
-    case "goodbye": return content.reason ?? "";
-    default: return "";
-  }
-};
-
-const listener = {
-  state(state, reason) {
-    const words = { on: "connected", connecting: "connecting …", off: "not connected" };
-    const status = element("state");
-    status.dataset.state = state;
-    status.textContent = words[state];
-    if (reason) event("bad", reason);
+const heard = {
+  state(state, reason, code) {
+    element("state").dataset.state = state;
+    element("state-text").textContent =
+      reason ? `${stateWords[state]} (${reason})` : stateWords[state];
+    element("state").title = element("state-text").textContent;
+    const isOff = state === "off" || state === "ended";
+    element("switch").textContent = isOff ? "Connect" : "Disconnect";
+    if (reason) showEvent("bad", "!", "state", reason);
+    if (state === "on" && element("renewal").open) element("renewal").close();
+    const needsToken = code === "ACCOUNT" || (code === "UNAUTHENTICATED" && !isDemo);
+    if (!needsToken) return;
+    // The same again would not help.
+    if (state !== "off") client?.stop(reason);
+    element("renewal-reason").textContent =
+      `${reason[0].toUpperCase()}${reason.slice(1)}.`;
+    if (!element("renewal").open) element("renewal").showModal();
   },
-  frame(direction, kind, content) {
-    const isBad = kind === "refused" || kind === "goodbye";
-    const arrow = direction === "in" ? "←" : "→";
-    event(isBad ? "bad" : direction, `${arrow} ${kind} ${summary(kind, content)}`);
+  frame: showFrame,
+  welcome({ epoch, device }) {
+    element("fact-device").textContent = device;
+    element("fact-epoch").textContent = BigInt(epoch).toString(16).padStart(16, "0");
   },
   message(message) {
-    const entry = conversation(message.peer);
-    const isNew = !entry.messages.has(message.id);
-    entry.messages.set(message.id, message);
-    if (message.isMine) entry.acked = Math.max(entry.acked, message.sequence);
-    if (message.peer === current) showMessage(message);
+    const { entry, isNew } = keep(message);
+    if (message.peer === current) list.put(message, entry);
     else if (isNew && !message.isMine) entry.unread += 1;
     if (current === null) select(message.peer);
-    showPeers();
-    showNumbers();
+    refreshPeers();
+    refreshNumbers();
   },
-  cursor(sender, cursor) {
-    conversation(sender).cursor = cursor.sequence;
-    showNumbers();
+  sent(receiver, clientSequence) {
+    const entry = conversation(receiver);
+    entry.sent = Math.max(entry.sent, clientSequence);
+    if (receiver === current) list.refresh(entry);
+  },
+  unsent() {
+    for (const entry of conversations.values()) entry.sent = 0;
+    if (current !== null) list.refresh(conversation(current));
+  },
+  cursor(sender, { sequence, acknowledged = 0 }) {
+    const entry = conversation(sender);
+    Object.assign(entry, { cursor: sequence, acknowledged });
+    if (sender === current) list.refresh(entry);
+    refreshNumbers();
   },
   outbox(count) { element("fact-outbox").textContent = String(count); },
-  epoch(epoch) { element("fact-epoch").textContent = BigInt(epoch).toString(16).padStart(16, "0"); },
-  problem(text) { event("bad", text); },
+  problem(text) { showEvent("bad", "!", "problem", text); },
+
+  // From other tabs to the one that speaks.
+  flush() { client?.flush(); },
+  connect(newToken) {
+    if (newToken) token = newToken;
+    client?.start();
+  },
+  disconnect() { client?.stop(); },
+  who() {
+    if (!client) return;
+    for (const [kind, values] of said) tabs.ask(kind, ...values);
+  },
 };
 
-const demoToken = async (name) => {
-  const answer = await fetch("/demo/token", {
-    method: "POST", headers: { "X-Mailbox-Demo": "1" }, body: name,
-  });
-  if (!answer.ok) throw new Error(`no token: ${answer.status}`);
+// What a tab that comes later has to know.
+const said = new Map();
+
+const listener = new Proxy({}, {
+  get: (_, kind) => (...values) => {
+    if (["state", "welcome", "outbox"].includes(kind)) said.set(kind, values);
+    tabs.tell(kind, ...values);
+  },
+});
+
+// MARK: Signing in
+
+const demoToken = async () => {
+  let answer;
+  try {
+    answer = await fetch("/demo/token", {
+      method: "POST", headers: { "X-Mailbox-Demo": "1" }, body: account,
+    });
+  } catch {
+    throw new Error("the server does not answer");
+  }
+  if (!answer.ok) throw new Error(`the server gives no token: ${answer.status}`);
   return answer.text();
 };
 
-// One tab for each account: two would be one device twice.
-const holdAccount = (name) =>
-  new Promise((resolve, reject) => {
-    if (!navigator.locks) return resolve();
-    navigator.locks.request(`mailbox-${name}`, { ifAvailable: true }, (lock) => {
-      if (!lock) return reject(new Error(`${name} is open in another tab`));
-      resolve();
-      return new Promise(() => {});
-    }).catch(reject);
-  });
+// Whose token it is. The server alone says whether it is valid.
+const subject = (text) => {
+  try {
+    const part = text.trim().split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(part), (character) => character.charCodeAt(0));
+    const { sub } = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof sub === "string" && sub) return sub;
+  } catch { /* Said below. */ }
+  throw new Error("This is no token: a token has three parts, with full stops between.");
+};
 
-const enter = async (name, token) => {
-  await holdAccount(name);
-  const store = await Store.open(name);
-  element("entry").hidden = true;
-  element("chat").hidden = false;
-  element("who").hidden = false;
-  element("who").textContent = name;
-  document.title = `${name} – Mailbox`;
-  element("fact-device").textContent = store.device;
-  for (const message of await store.messages()) {
-    const entry = conversation(message.peer);
-    entry.messages.set(message.id, message);
-    if (message.isMine) entry.acked = Math.max(entry.acked, message.sequence);
-  }
-  for (const [sender, cursor] of await store.cursors()) listener.cursor(sender, cursor);
-  listener.outbox((await store.outbox()).length);
-  const first = conversations.keys().next().value;
-  if (first !== undefined) select(first);
-  else element("peer").focus();
-  const source = isDemo ? () => demoToken(name) : async () => token;
-  client = new Client(store, source, listener);
+const checkAddress = (text) => {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes < 1 || bytes > 64) throw new Error("A name has 1 to 64 bytes.");
+  if (/\p{Cc}/u.test(text)) throw new Error("A name has no control characters.");
+};
+
+const speak = () => {
+  element("fact-tab").textContent = "this one speaks to the server";
+  client = new Client(
+    store, account, isDemo ? demoToken : async () => token, listener);
   client.start();
 };
 
-element("token-row").hidden = isDemo;
+const showChat = () => {
+  element("entry").hidden = true;
+  element("chat").hidden = false;
+  for (const id of ["who", "state", "switch", "leave"]) element(id).hidden = false;
+  element("who").textContent = account;
+  document.title = `${account} – Mailbox`;
+};
 
-element("sign-in").onsubmit = async (submission) => {
-  submission.preventDefault();
-  const name = element("name").value;
-  sessionStorage.setItem("name", name);
-  const token = element("token").value;
-  if (!isDemo) sessionStorage.setItem("token", token);
-  try {
-    await enter(name, token);
-  } catch (error) {
-    element("sign-in-error").textContent = error.message;
+const enter = async (name, givenToken) => {
+  checkAddress(name);
+  account = name;
+  token = givenToken;
+  store = await Store.open(account);
+  showChat();
+  element("fact-device").textContent = await store.device();
+  for (const message of await store.messages()) keep(message);
+  for (const [sender, cursor] of await store.cursors()) heard.cursor(sender, cursor);
+  heard.outbox((await store.outbox()).length);
+  tabs = new Tabs(account, (kind, ...values) => heard[kind]?.(...values));
+  const first = sessionStorage.getItem("peer") ?? conversations.keys().next().value;
+  if (first !== undefined) select(first);
+  else element("peer").focus();
+  refreshPeers();
+  if (await tabs.lead(account, speak)) {
+    element("fact-tab").textContent = "another one speaks to the server";
+    tabs.ask("who");
   }
+};
+
+const showSignInError = (error) => {
+  element("sign-in-error").textContent = error.message;
+  account = null;
+};
+
+const signIn = (name, givenToken) => {
+  sessionStorage.setItem("name", name);
+  sessionStorage.setItem("token", givenToken);
+  enter(name, givenToken).catch(showSignInError);
+};
+
+element("sign-in").onsubmit = (submission) => {
+  submission.preventDefault();
+  element("sign-in-error").textContent = "";
+  try {
+    const givenToken = isDemo ? "" : element("token").value.trim();
+    const name = isDemo ? element("name").value.trim() : subject(givenToken);
+    checkAddress(name);
+    signIn(name, givenToken);
+  } catch (error) {
+    showSignInError(error);
+  }
+};
+
+for (const choice of document.querySelectorAll(".choice")) {
+  choice.onclick = () => {
+    element("name").value = choice.textContent;
+    element("sign-in").requestSubmit();
+  };
+}
+
+element("renew").onsubmit = (submission) => {
+  submission.preventDefault();
+  try {
+    const newToken = element("new-token").value.trim();
+    const owner = subject(newToken);
+    if (owner !== account) throw new Error(`This token is ${owner}'s, not ${account}'s.`);
+    token = newToken;
+    sessionStorage.setItem("token", token);
+    element("new-token").value = "";
+    element("renewal").close();
+    tabs.tell("connect", token);
+  } catch (error) {
+    element("renewal-reason").textContent = error.message;
+  }
+};
+
+// MARK: Writing
+
+element("switch").onclick = () => {
+  const isOff = ["off", "ended"].includes(element("state").dataset.state);
+  tabs.tell(isOff ? "connect" : "disconnect");
+};
+
+// Another account in this tab. What this one holds stays in the browser.
+element("leave").onclick = () => {
+  sessionStorage.clear();
+  location.reload();
 };
 
 element("new-peer").onsubmit = (submission) => {
   submission.preventDefault();
-  select(element("peer").value);
-  element("peer").value = "";
+  const peer = element("peer").value.trim();
+  try {
+    checkAddress(peer);
+    element("peer").value = "";
+    element("peer-error").textContent = "";
+    sessionStorage.setItem("peer", peer);
+    select(peer);
+  } catch (error) {
+    element("peer-error").textContent = error.message;
+  }
 };
 
-const submit = () => {
+const submit = async () => {
   const text = element("text").value;
   if (!text.trim() || current === null) return;
   element("text").value = "";
-  client.send(current, text);
+  try {
+    tabs.tell("message", await store.enqueue(current, text));
+    tabs.tell("flush");
+  } catch (error) {
+    // Not saved: not sent. It stays where it was written.
+    element("text").value = text;
+    heard.problem(`The message is not saved: ${error.message}`);
+  }
 };
 
 element("compose").onsubmit = (submission) => {
@@ -221,13 +317,39 @@ element("text").onkeydown = (key) => {
   submit();
 };
 
-if (innerWidth < 960) element("wire").open = false;
+// MARK: The beginning
+
+element("token-row").hidden = isDemo;
+element("name-row").hidden = !isDemo;
+element("entry-hint").textContent = isDemo
+  ? "This server gives a token to every name. Open the page in a second window with another name, "
+    + "and write to each other."
+  : "Your account is the one that your token names.";
+if (innerWidth < 1056) element("wire").open = false;
+navigator.serviceWorker?.register("/worker.js").catch(() => {});
+
+// A link may name who signs in (#name=anna, or #token=…), and to whom (&to=bert). What it says is
+// kept for this tab, and taken out of the address.
+const link = new URLSearchParams(location.hash.slice(1));
+if (link.size) {
+  history.replaceState(null, "", location.pathname);
+  if (link.has("to")) sessionStorage.setItem("peer", link.get("to"));
+  if (link.has("token")) {
+    sessionStorage.setItem("token", link.get("token"));
+    try {
+      sessionStorage.setItem("name", subject(link.get("token")));
+    } catch (error) {
+      sessionStorage.removeItem("token");
+      showSignInError(error);
+    }
+  } else if (link.has("name")) {
+    sessionStorage.setItem("name", link.get("name"));
+  }
+}
 
 // After a reload, on as before.
 const name = sessionStorage.getItem("name");
-if (name) {
+if (name && (isDemo || sessionStorage.getItem("token"))) {
   element("name").value = name;
-  enter(name, sessionStorage.getItem("token") ?? "").catch((error) => {
-    element("sign-in-error").textContent = error.message;
-  });
+  signIn(name, sessionStorage.getItem("token") ?? "");
 }

@@ -7,14 +7,19 @@ public import StoreEngine
 public final class LocalReceiver: MessageReceiving, Sendable {
     private let store: MailboxStore
     private let reads: BlockingPool
+    private let activity: StoreActivity?
 
     /// - Parameters:
     ///   - store: an open store.
     ///   - threads: reads that may wait for the disk.
     ///   - queueMaximum: reads that wait for a thread; above it they get `overloaded`.
+    ///   - activity: what counts fetches and syncs; nil counts none.
     /// - Throws: `failed` when the system has no threads to give.
-    public init(_ store: MailboxStore, threads: Int, queueMaximum: Int) throws(StoreError) {
+    public init(
+        _ store: MailboxStore, threads: Int, queueMaximum: Int, activity: StoreActivity? = nil
+    ) throws(StoreError) {
         self.store = store
+        self.activity = activity
         reads = try BlockingPool(threadCount: threads, queueMaximum: queueMaximum)
     }
 
@@ -30,20 +35,30 @@ public final class LocalReceiver: MessageReceiving, Sendable {
     public func fetch(
         _ mailbox: MailboxID, cursor: Cursor, limit: PageLimit
     ) async throws(StoreError) -> FetchResult {
+        let started = ContinuousClock.now
         let store = store
-        return try await reads.run { () throws(StoreError) in
+        let result = try await reads.run { () throws(StoreError) in
             try store.fetch(mailbox, cursor: cursor, limit: limit)
         }
+        activity?.fetched(
+            result.messages.count, bytes: result.messages.bodyBytes, took: .now - started)
+        return result
     }
 
     /// The store's `sync`.
     public func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit
     ) async throws(StoreError) -> SyncResult {
+        let started = ContinuousClock.now
         let store = store
-        return try await reads.run { () throws(StoreError) in
+        let result = try await reads.run { () throws(StoreError) in
             try store.sync(receiver, cursors: cursors, limit: limit)
         }
+        let batches = result.entries.map(\.result.messages)
+        activity?.fetched(
+            batches.reduce(0) { $0 + $1.count }, bytes: batches.reduce(0) { $0 + $1.bodyBytes },
+            took: .now - started)
+        return result
     }
 
     /// The store's `acknowledge`.

@@ -5,7 +5,8 @@ import MetricsText
 import NIOCore
 import ServiceLifecycle
 
-/// `/metrics`, `/healthz` and `/readyz`, on a port of their own.
+/// `/metrics`, `/healthz` and `/readyz`, on a port of their own; and the operator's page, where it
+/// is served.
 struct MetricsService: Service {
     let host: String
     let port: Int
@@ -49,6 +50,7 @@ struct MetricsService: Service {
             probes.isReady()
                 ? Self.answer(.ok, "ready") : Self.answer(.serviceUnavailable, "not ready")
         }
+        probes.operatorPage?.addRoutes(to: router)
         return router
     }
 

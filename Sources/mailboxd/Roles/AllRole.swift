@@ -18,6 +18,7 @@ struct AllRole: Role {
         try values.check(needsPlace: false)
         try values.checkConnect()
         try values.checkPush(needsRegistry: false)
+        try values.checkOperator()
     }
 
     static func run(_ values: SettingValues) async throws {
@@ -34,7 +35,7 @@ struct AllRole: Role {
     ) async throws {
         let receiver = try LocalReceiver(
             store, threads: values.integer("limits.readThreads"),
-            queueMaximum: values.integer("limits.readQueue"))
+            queueMaximum: values.integer("limits.readQueue"), activity: activity)
         let hub = try await PushHub(
             receiver: receiver, providers: values.pushProviders(),
             configuration: values.pushConfiguration(
@@ -64,6 +65,10 @@ struct AllRole: Role {
         ]
         var probes = ConnectRole.probes(server)
         probes.failure = { storeServer.failure }
+        probes.operatorPage = try OperatorAccess(values).map { access in
+            OperatorPage(
+                access: access, receiver: receiver, showsBodies: values.flag("operator.bodies"))
+        }
         probes.isReady = { server.isReady && store.failure == nil }
         probes.collect = {
             hub.collectMetrics()
@@ -94,7 +99,8 @@ struct AllRole: Role {
 enum AllSettings {
     static let all: [Setting] =
         StoreSettings.directory + ConnectSettings.connect + ConnectSettings.tokens
-        + HostSettings.metrics(port: 7_191) + ConnectSettings.limits + SendSettings.send
+        + HostSettings.metrics(port: 7_191) + OperatorSettings.all + ConnectSettings.limits
+        + SendSettings.send
         + PushSettings.push + PushSettings.services + store + HostSettings.tls
         + HostSettings.limits + StoreSettings.reads + StoreSettings.engine + HostSettings.process
 

@@ -17,6 +17,8 @@ struct RoleProcess {
         var collect: @Sendable () async -> Void = {}
         /// What stands in the line that says that it is ready, once it is; nil when it will not be.
         var ready: @Sendable () async -> ReadyLine?
+        /// What the operator sees beside the metrics; nil when it is not served.
+        var operatorPage: OperatorPage? = nil
     }
 
     let values: SettingValues
