@@ -261,6 +261,7 @@ def test_refused_for_good(pair):
     anna.paste("x" * 2_000)
     anna.say("behind")
     anna.settles("waiting", 3)
+    device = anna.content("#fact-device")
     anna.find("#switch").click()
     anna.equals(anna.states, ["accepted", "refused", "accepted"], "two are accepted, one is not")
     assert [message["sequence"] for message in anna.messages()] == [1, 0, 2]
@@ -268,6 +269,9 @@ def test_refused_for_good(pair):
     anna.equals(anna.outbox, 0, "nothing waits")
     anna.say("and on")
     bert.shows(["before", "behind", "and on"])
+    # They moved up by one number each: the device did not have to take another name.
+    anna.settles_as(["accepted", "refused", "accepted", "accepted"])
+    assert anna.content("#fact-device") == device
 
 
 def test_notice_and_gap(pair):
@@ -282,6 +286,33 @@ def test_notice_and_gap(pair):
     assert bert.events("notice")
     bert.settles("acknowledged", 6, is_mine=False)
     assert [message["sequence"] for message in bert.messages()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_push_is_missing(pair):
+    """What is pushed behind a hole is not taken, but fetched: a push is a hint."""
+    _, anna, bert = pair()
+    anna.say("one", "two")
+    bert.settles("acknowledged", 2, is_mine=False)
+    # As if the second had never come: what is held ends before it.
+    bert.run("""
+        const opening = indexedDB.open("mailbox-bert", 1);
+        opening.onsuccess = () => {
+          const cursors = opening.result.transaction("cursors", "readwrite").objectStore("cursors");
+          const asking = cursors.get("anna");
+          asking.onsuccess = () => {
+            cursors.put({ ...asking.result, sequence: 1, acknowledged: 1 }, "anna");
+          };
+          cursors.transaction.oncomplete = () => { document.title = "holds one"; };
+        };
+    """)
+    bert.until(lambda: bert.run("return document.title") == "holds one", "the cursor is set back")
+    anna.say("three")
+    bert.shows(["one", "two", "three"])
+    bert.until(lambda: bert.number("got-acknowledged") == 3, "it is acknowledged")
+    assert bert.messages()[2]["words"].startswith("sequence 3 · fetched")
+    anna.say("four")
+    bert.shows(["one", "two", "three", "four"])
+    assert bert.messages()[3]["words"].startswith("sequence 4 · pushed")
 
 
 def test_unread_and_bad_names(pair, chat):
