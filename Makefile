@@ -170,20 +170,19 @@ deps-web: deps ## install the browser that the pages are tested in, headless (Ch
 
 # Without a browser there is nothing to test: that is said, and is no failure.
 .PHONY: test-web
-test-web: deps ## open the pages in a browser, and kill the server behind them
+test-web: build-tests ## open the pages in a browser, and kill the server behind them
 	@$(MAKE) --no-print-directory deps-web || true
 	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
 	    echo "test-web: skipped: Debian's chromium and chromium-driver cannot be installed here"; \
 	    exit 0; \
 	fi; \
-	$(SWIFT) build --product mailboxd; \
 	mkdir -p $(WEB); \
 	[[ -x $(WEB)/venv/bin/python ]] || python3 -m venv $(WEB)/venv; \
 	cmp -s Tests/web/requirements.txt $(WEB)/requirements.txt || { \
 	    $(WEB)/venv/bin/pip --quiet --disable-pip-version-check install \
 	        -r Tests/web/requirements.txt; \
 	    cp Tests/web/requirements.txt $(WEB)/requirements.txt; }; \
-	PYTHONDONTWRITEBYTECODE=1 MAILBOXD=$$($(SWIFT) build --show-bin-path)/mailboxd \
+	PYTHONDONTWRITEBYTECODE=1 MAILBOXD=$$($(BUILD) --show-bin-path)/mailboxd \
 	    $(WEB)/venv/bin/python -m pytest -c Tests/web/pytest.ini --rootdir Tests/web \
 	    Tests/web $(WEB_TESTS)
 
