@@ -65,7 +65,7 @@ def test_kill_and_restart(pair):
 
     def say(page, name, *texts):
         said[name] += texts
-        page.say(*texts)
+        page.burst(*texts)
 
     for round in range(3):
         say(anna, "anna", *(f"a{round}.{number}" for number in range(4)))
@@ -120,6 +120,8 @@ def test_reload(pair):
         lambda: anna.run("return Boolean(navigator.serviceWorker.controller)"), "the worker runs")
     daemon.kill()
     anna.say("four")
+    # What is shown is saved.
+    anna.shows(["one", "two", "three", "four"])
     anna.use().refresh()
     anna.shows(["one", "two", "three", "four"])
     anna.say("five")
@@ -244,7 +246,7 @@ def test_tokens(start, chat):
 def test_token_expires(start, chat):
     """At its expiry the page asks for another token, and keeps what is written meanwhile."""
     daemon = start(demo=False)
-    page = chat(daemon, to="bert", token=token("anna", expires_in=3)).connected()
+    page = chat(daemon, to="bert", token=token("anna", expires_in=6)).connected()
     assert page.run("return location.href") == daemon.address
     page.until(lambda: "does not accept the token" in page.text("#renewal-reason"), "it expires")
     page.find("#new-token").send_keys(token("anna"), Keys.ENTER)

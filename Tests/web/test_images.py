@@ -17,7 +17,11 @@ def keep(tmp_path):
 
     def keep(page, name, width, height, dark=False):
         page.size(width, height, dark)
-        page.run("return document.fonts.ready")
+        # What moves, as it is in the end.
+        page.run(
+            "for (const each of document.getAnimations()) {"
+            "  if (each.effect.getComputedTiming().endTime < Infinity) each.finish();"
+            "}")
         data = page.use().get_screenshot_as_png()
         assert struct.unpack(">II", data[16:24]) == (width, height)
         assert len(data) < BYTES_MAXIMUM
@@ -47,15 +51,17 @@ def test_images(start, chat, operator, keep):
     anna.settles_as(["accepted", "accepted", "waiting"])
     keep(anna, "chat", 1_200, 720)
     keep(anna, "chat-dark", 1_200, 720, dark=True)
+    anna.run("document.getElementById('wire').open = false")
     keep(anna, "chat-narrow", 390, 720)
     # Something to be seen in the figures.
-    for round in range(6):
-        carla.say(*(f"{round}.{number}" for number in range(2 + round)))
+    for round in range(1, 8):
+        carla.burst(*(f"{round}.{number}" for number in range(3 * round)))
+        carla.settles("accepted", 1 + 3 * round * (round + 1) // 2)
     watch.until(lambda: watch.text("#state") == "live", "the figures are live")
     look(watch, "anna")
     watch.until(lambda: len(rows(watch, "mailboxes")) == 2, "two wrote")
-    watch.run("document.querySelector('[data-sender=bert] button').click()")
-    watch.until(lambda: len(rows(watch, "messages")) == 2, "two messages are there")
+    watch.run("document.querySelector('[data-sender=carla] button').click()")
+    watch.until(lambda: len(rows(watch, "messages")) == 20, "her messages are there")
     keep(watch, "operator", 1_200, 900)
     keep(watch, "operator-dark", 1_200, 900, dark=True)
     keep(watch, "operator-narrow", 390, 900)
