@@ -23,6 +23,7 @@ struct AllTests {
         let metrics = try await second.page("metrics").text
         #expect(metrics.contains("mailbox_connect_"))
         #expect(metrics.contains("mailbox_store_append_seconds"))
+        #expect(metrics.contains("mailbox_store_fetched_messages_total 20\n"))
         let end = try await second.stop()
         #expect(end.status == 0, "\(end.notes)")
         #expect(!end.notes.contains("c2VjcmV0"))

@@ -99,4 +99,39 @@ struct OperatorTests {
         let long = String(repeating: "ü", count: 5_000)
         #expect(text(Array(long.utf8)) == String(repeating: "ü", count: 2_048) + "…")
     }
+
+    @Test("Over HTTP: nothing without the token; with it what is asked for, or why not")
+    func served() async throws {
+        let directory = try TestDirectory()
+        let (tokens, path) = try Self.tokenFile(Self.token)
+        defer { withExtendedLifetime(tokens) {} }
+        let daemon = try await Daemon.start(
+            role: "all",
+            [
+                "--directory", directory.file("store"), "--connect-port", "0",
+                "--tokens-demo", "true", "--operator-token", path,
+            ])
+        try #require(daemon.isReady, "\(daemon.readyLine)")
+        #expect(try await daemon.page("operator").status == 200)
+        for wrong in [nil, "another-token-of-that-length"] {
+            for query in ["about", "inbox?receiver=bob", "messages?sender=anna&receiver=bob"] {
+                #expect(try await daemon.page("operator/\(query)", token: wrong).status == 401)
+            }
+        }
+        let inbox = try await daemon.page("operator/inbox?receiver=bob", token: Self.token)
+        #expect(inbox.status == 200)
+        #expect(inbox.text.contains("\"mailboxes\":[]"), "\(inbox.text)")
+        let messages = "operator/messages?sender=anna&receiver=bob"
+        #expect(try await daemon.page(messages, token: Self.token).status == 200)
+        for bad in [
+            "operator/inbox", "operator/inbox?receiver=", "operator/inbox?receiver=bob&limit=201",
+            "operator/inbox?receiver=bob&after=", messages + "&after=-1", messages + "&limit=no",
+            "operator/messages?receiver=bob",
+        ] {
+            let answer = try await daemon.page(bad, token: Self.token)
+            #expect(answer.status == 400, "\(bad): \(answer.text)")
+            #expect(answer.text.contains("\"error\""))
+        }
+        #expect(try await daemon.stop().status == 0)
+    }
 }

@@ -2,7 +2,9 @@ import { Client } from "/client.js";
 import { isDemo } from "/demo.js";
 import { Store } from "/store.js";
 import { Tabs } from "/tabs.js";
-import { MessageList, element, showEvent, showFrame, showNumber, showPeers } from "/view.js";
+import {
+  MessageList, about, element, showEvent, showFrame, showNumber, showPeers,
+} from "/view.js";
 
 const conversations = new Map();
 const list = new MessageList();
@@ -146,6 +148,7 @@ const said = new Map();
 const listener = new Proxy({}, {
   get: (_, kind) => (...values) => {
     if (["state", "welcome", "outbox"].includes(kind)) said.set(kind, values);
+    if (kind === "frame") values[2] = about(values[1], values[2] ?? {});
     tabs.tell(kind, ...values);
   },
 });

@@ -156,7 +156,8 @@ export class MessageList {
 
 // MARK: The wire
 
-const about = (kind, content) => {
+// What is said of a frame: never its text.
+export const about = (kind, content) => {
   switch (kind) {
     case "hello": return `as ${content.device}`;
     case "welcome": return `${content.account}, session ${content.session}`;
@@ -194,9 +195,8 @@ const classes = {
   goodbye: "bad",
 };
 
-export const showFrame = (direction, kind, content) => {
-  showEvent(
-    classes[kind] ?? direction, direction === "in" ? "←" : "→", kind, about(kind, content ?? {}));
+export const showFrame = (direction, kind, words) => {
+  showEvent(classes[kind] ?? direction, direction === "in" ? "←" : "→", kind, words);
 };
 
 export const showEvent = (className, arrow, kind, text) => {
