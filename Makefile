@@ -77,7 +77,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 # Suites that speak over connections run one after the other: beside the engine's, which keep every
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
-CRASH_TESTS := powercut killpoints faults fscuts
+CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
 OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-web test-bench-daemon \
     test-model fuzz-smoke
 .PHONY: test
@@ -134,6 +134,32 @@ killpoints: build-crash ## kill the engine at every call of every operation
 .PHONY: faults
 faults: build-crash ## let every call of every operation fail once, in four ways
 	$(CRASH_TEST) faults --stride $(STRIDE) --shim $(CURDIR)/$(FILE_SHIM)
+
+# `make kills N=10000`: without N so many.
+.PHONY: kills
+kills: build-crash ## kill a working engine at N (10000) random moments
+	$(CRASH_TEST) kills --kills $(if $(filter file,$(origin N)),10000,$(N)) \
+	    $(if $(SEED),--seed '$(SEED)')
+
+# How many bits are flipped in the files of a store.
+FLIPS ?= 100000
+.PHONY: flips
+flips: build-crash ## flip FLIPS (100000) bits in a store's files, and look whether a body comes out wrong
+	$(CRASH_TEST) flips --flips $(FLIPS) $(if $(SEED),--seed '$(SEED)')
+
+# What CI takes of kills, flips and simulated disks.
+.PHONY: crash-smoke
+crash-smoke: build-crash
+	$(CRASH_TEST) kills --kills 300
+	$(CRASH_TEST) flips --flips 4000
+	$(CRASH_TEST) simulate --seeds 600 --shim $(CURDIR)/$(FILE_SHIM)
+
+CLIENT_STATES ?= 4000
+.PHONY: client-powercut
+client-powercut: build-crash build-tests ## cut the power under a client's database, at CLIENT_STATES places
+	$(CRASH_TEST) client-powercut --states $(CLIENT_STATES) --shim $(CURDIR)/$(FILE_SHIM) \
+	    --worker "$$($(SWIFT) build --show-bin-path)/client-crash-worker" \
+	    --keep $(CURDIR)/.build-crash/violations $(if $(SEED),--seed '$(SEED)')
 
 .PHONY: fscuts
 fscuts: build-crash ## shut a real ext4 down under the engine, ROUNDS times; root alone can
@@ -193,6 +219,21 @@ screenshots: ## take the pictures of both pages that the documentation shows
 # `make simulate-client SEEDS=10000 SEED=1`: how many, and the first one.
 SEEDS ?= 10000
 SEED ?=
+.PHONY: simulate
+simulate: ## run the engine on simulated disks, and clients on a simulated network: SEEDS of each
+	@mkdir -p .build-crash
+	$(MAKE) --no-print-directory simulate-engine | tee .build-crash/simulate.log
+	$(MAKE) --no-print-directory simulate-client | tee -a .build-crash/simulate.log
+	@awk '/^simulate\.(engine|client)_seeds:/ { seeds += $$2 } \
+	    /^simulate\.(engine|client)_violations:/ { violations += $$2 } \
+	    END { print "simulate.seeds: " seeds + 0; print "simulate.violations: " violations + 0 }' \
+	    .build-crash/simulate.log
+
+.PHONY: simulate-engine
+simulate-engine: build-crash ## run the engine on SEEDS simulated disks, with every fault of the catalogue
+	$(CRASH_TEST) simulate --seeds $(SEEDS) --shim $(CURDIR)/$(FILE_SHIM) \
+	    $(if $(SEED),--seed '$(SEED)')
+
 .PHONY: simulate-client
 simulate-client: build-tests ## run clients on a simulated network: SEEDS of them, nothing lost, doubled or out of order
 	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest \
@@ -217,6 +258,8 @@ SECONDS ?= 300
 TARGET ?=
 # The engine's; compiles nothing of gRPC.
 FUZZERS := fuzz-engine
+# What comes from networks: TLS and gRPC are compiled with the sanitizer, so CI leaves it out, and
+# `EdgeInputTests` tries its inputs. `make fuzz FUZZERS='fuzz-engine fuzz-edge'` runs both.
 # What a fuzzer is linked with: gold cannot say what it lacks, and lld comes with the compiler.
 FUZZ_BUILD := --package-path Fuzz --scratch-path .build-fuzz --disable-index-store \
     --sanitize address -Xswiftc -sanitize=fuzzer \
@@ -236,13 +279,6 @@ fuzz-smoke: fuzz-build ## run every fuzzer on the inputs that are kept
 .PHONY: fuzz-seeds
 fuzz-seeds: fuzz-build ## write the fuzzers' first inputs anew, with the product's encoders
 	@for fuzzer in $(FUZZERS); do .build-fuzz/debug/$$fuzzer seeds Fuzz/Corpus; done
-
-# How many bits are flipped in the files of a store.
-FLIPS ?= 100000
-.PHONY: flips
-flips: build-tests ## flip FLIPS (100000) bits in a store's files, and look whether a body comes out wrong
-	MAILBOX_FLIPS=$(FLIPS) $(SWIFT) test --skip-build --disable-xctest \
-	    --filter StoreEngineTests.DamageTests/bitFlips
 
 # The engine and its tests alone, in a package of its own: see Tests/sanitize/Package.swift.
 SANITIZED := .build-sanitize

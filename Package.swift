@@ -239,6 +239,15 @@ let package = Package(
         .executableTarget(
             name: "crash-worker", dependencies: ["StoreEngine", "Mailbox"],
             path: "Tests/crash-worker", swiftSettings: house),
+        // What `make client-powercut` records and asks: the client, and a server beside it.
+        .executableTarget(
+            name: "client-crash-worker",
+            dependencies: [
+                "MailboxClient", "ClientWire", "Mailbox", "MailboxTesting", logging,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/client-crash-worker", swiftSettings: house),
         .testTarget(
             name: "StoreEngineTests",
             dependencies: ["StoreEngine", "Mailbox", "MailboxTesting", "LMDB", "crash-worker"],

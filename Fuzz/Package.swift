@@ -18,7 +18,13 @@ let house: [SwiftSetting] = [
 let package = Package(
     name: "mailbox-store-fuzz",
     platforms: [.macOS(.v26)],
-    dependencies: [.package(name: "mailbox-store", path: "..")],
+    dependencies: [
+        .package(name: "mailbox-store", path: ".."),
+        // The versions of the product's own manifest.
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
+    ],
     targets: [
         .target(name: "CFuzzer"),
         .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: house),
@@ -30,6 +36,21 @@ let package = Package(
                 .product(name: "Mailbox", package: "mailbox-store"),
                 .product(name: "StoreEngine", package: "mailbox-store"),
                 .product(name: "MailboxTesting", package: "mailbox-store"),
+            ],
+            swiftSettings: house),
+        // What comes from networks: frames, handshakes, tokens, messages of services.
+        .executableTarget(
+            name: "fuzz-edge",
+            dependencies: [
+                "Fuzzing",
+                .product(name: "Mailbox", package: "mailbox-store"),
+                .product(name: "StoreAPI", package: "mailbox-store"),
+                .product(name: "ConnectSrv", package: "mailbox-store"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: house),
     ]

@@ -41,6 +41,31 @@ struct ReviewCheckpointTests {
         store.abandon()
     }
 
+    /// Found by the simulated disk (seed 2167): the checkpoint in front of a compaction found no
+    /// room once, what it should have written stayed out of reach, and the compaction that made
+    /// room said that all was done.
+    @Test("A compaction whose first checkpoint found no room goes on when there is some")
+    func compactionBehindAFullCheckpoint() throws {
+        let scratch = try Scratch()
+        let faults = ReviewFaults()
+        let store = try MailboxStore.open(
+            at: scratch.file("store"), configuration: Review.configuration(faults))
+        let mailbox = try Review.mailbox(0)
+        for _ in 0..<5 { _ = try store.blocking.append(Append(mailbox, text: "message")) }
+        try store.acknowledge(mailbox, through: Cursor(5, epoch: store.epoch))
+        let isFirst = Mutex(true)
+        faults.arm { point in
+            guard point == .checkpointBeforeCommit else { return nil }
+            return isFirst.withLock { isFirst in
+                defer { isFirst = false }
+                return isFirst ? Review.full : nil
+            }
+        }
+        try store.blocking.compact(.unacknowledged)
+        #expect(try store.head(mailbox).floor == 5)
+        store.abandon()
+    }
+
     @Test("A checkpoint needs no room for a spare segment")
     func checkpointOnFullDisk() throws {
         let scratch = try Scratch()

@@ -20,6 +20,15 @@ enum CrashTest {
                     throw Failure("there is no such operation")
                 }
                 try OperationRun(root: options.text("root"), operation: operation).perform()
+            case "simulate": try SimulateCommand(options).run()
+            case "simulate-part": try await SimulateCommand.runPart(options)
+            case "flips": try Flips(options).run()
+            case "flips-part": try Flips(options).runPart()
+            case "flips-look": try Flips(options).look()
+            case "kills": try Kills(options).run()
+            case "kills-part": try Kills(options).runPart()
+            case "client-powercut": try ClientPowerCut(options).run()
+            case "client-powercut-part": try ClientPowerCut(options).runPart()
             case "filesystem": try FileSystemCut(options).run()
             case "killpoints", "faults": try SweepCommand(words[1], options).run()
             case "killpoints-part", "faults-part": try SweepCommand(words[1], options).runPart()
@@ -35,9 +44,11 @@ enum CrashTest {
     private static func work(_ options: Options) async throws {
         guard let durability = Durability(rawValue: options.text("durability", else: "commit"))
         else { throw Failure("--durability is commit, interval or system") }
+        guard let kind = Workload.Kind(rawValue: options.text("kind", else: "usual"))
+        else { throw Failure("--kind is usual, long or recovery") }
         await Workload(
             root: try options.text("root"), seed: UInt64(try options.number("seed", else: 1)),
-            run: try options.number("run", else: 1), durability: durability,
+            run: try options.number("run", else: 1), durability: durability, kind: kind,
             sends: try options.number("sends", else: 60)
         ).start()
     }

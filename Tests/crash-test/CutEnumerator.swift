@@ -1,16 +1,16 @@
 import Glibc
-import Mailbox
-import StoreEngine
+
+/// What was checked, and what was wrong.
+struct CutSummary {
+    var states = 0
+    var cuts = 0
+    var violations: [String] = []
+}
 
 /// Follows a trace, and at each of its records rebuilds the directory as a cut there could leave
-/// it, many times over; each time the engine opens what is there, and is held to what was promised.
-struct CutEnumerator {
-    /// What was checked, and what was wrong.
-    struct Summary {
-        var states = 0
-        var cuts = 0
-        var violations: [String] = []
-    }
+/// it, many times over; each time a judge has what is there opened, and holds it to what was
+/// promised.
+struct CutEnumerator<Judge: CutJudge> {
 
     /// Where a disk may stand: which of the pending pieces it has.
     private enum Choice {
@@ -24,55 +24,62 @@ struct CutEnumerator {
     }
 
     /// Pieces that are left out, and stand alone, in front of a sync; of more, so many at random.
-    private static let singlesMaximum = 100
+    private var singlesMaximum = 100
 
     let trace: Trace
-    let oracle: Oracle
     let directory: StateDirectory
     /// Where a state that is wrong is kept, with what is wrong about it.
     let keep: String
     /// Violations after which it ends.
     let violationsMaximum: Int
     private let model: FileSystemModel
-    private var history: History
+    private var judge: Judge
     private var random: SeededRandom
-    private(set) var summary = Summary()
+    private(set) var summary = CutSummary()
     /// At which cut a state is laid aside, for a run that goes on from there.
     private var heir: (cut: Int, path: String)?
-    /// The history at that cut.
-    private(set) var heirHistory: History?
+    /// What the judge knew at that cut.
+    private(set) var heirJudge: Judge?
+    /// Cuts of the trace so far, and those that are left out at its beginning.
+    private var seenCuts = 0
+    private var firstCut = 0
     private var triedHere: Set<UInt64> = []
     private var triedVersion = (durable: -1, lines: -1)
 
     init(
-        _ trace: Trace, root: String, base: String, history: History, oracle: Oracle,
+        _ trace: Trace, root: String, base: String, judge: Judge,
         directory: StateDirectory, keep: String, violationsMaximum: Int, seed: UInt64
     ) throws(Failure) {
         self.trace = trace
-        self.oracle = oracle
         self.directory = directory
         self.keep = keep
         self.violationsMaximum = violationsMaximum
-        self.history = history
+        self.judge = judge
         random = SeededRandom(seed: seed)
         model = FileSystemModel(trace, rootPath: root, root: try Files.load(base))
     }
 
     /// Tries about so many states, spread over all cuts.
     ///
-    /// - Parameter heir: where one of the states is left for a further run.
-    mutating func run(states: Int, heir: String?) throws(Failure) {
+    /// - Parameters:
+    ///   - percent: where in the trace it begins: what is in front is not cut.
+    ///   - heir: where one of the states is left for a further run.
+    mutating func run(states: Int, from percent: Int = 0, heir: String?) throws(Failure) {
         let cuts = trace.records.count { $0.kind != .mark && $0.kind != .syncBegin }
+        firstCut = cuts * percent / 100
+        // A run that is cut at its end alone is made for what goes on from there.
+        if percent > 0 { singlesMaximum = 4 }
         if let heir {
-            self.heir = (Int.random(in: cuts / 4..<max(cuts / 4 + 1, cuts), using: &random), heir)
+            let first = max(firstCut, cuts / 4)
+            self.heir = (Int.random(in: first..<max(first + 1, cuts), using: &random), heir)
         }
-        let quota = max(4, states / max(1, cuts))
+        let quota = max(4, states / max(1, cuts - firstCut))
         var isNew = true
         var newest = -1
         for (number, record) in trace.records.enumerated() {
             switch record.kind {
             case .mark:
-                for line in trace.text(record).split(separator: "\n") { history.hear(line) }
+                for line in trace.text(record).split(separator: "\n") { judge.hear(line) }
                 isNew = true
             case .syncBegin: break
             default:
@@ -83,10 +90,7 @@ struct CutEnumerator {
             if summary.violations.count >= violationsMaximum { return }
         }
         try visit(trace.records.count, newest: newest, quota: quota)
-        if let wrong = history.wrong { summary.violations.append("a reader saw it: \(wrong)") }
-        if history.failures.contains("untyped") {
-            summary.violations.append("an error without a code")
-        }
+        summary.violations += judge.complaints
     }
 
     /// The directory as the program left it, if nothing was cut.
@@ -95,9 +99,11 @@ struct CutEnumerator {
     // MARK: One cut
 
     private mutating func visit(_ cut: Int, newest: Int, quota: Int) throws(Failure) {
+        seenCuts += 1
+        guard seenCuts >= firstCut else { return }
         summary.cuts += 1
-        if triedVersion != (model.durableVersion, history.lineCount) {
-            triedVersion = (model.durableVersion, history.lineCount)
+        if triedVersion != (model.durableVersion, judge.lineCount) {
+            triedVersion = (model.durableVersion, judge.lineCount)
             triedHere = []
         }
         let count = model.pending.count
@@ -116,12 +122,12 @@ struct CutEnumerator {
                 _ = try attempt(.random(random.next()), cut, newest)
             }
         }
-        if let heir, summary.cuts >= heir.cut {
+        if let heir, seenCuts >= heir.cut {
             self.heir = nil
             let seed = random.next()
             try directory.write(model) { isChosen(.random(seed), $0, newest) }
             try Files.copy(directory.path, to: heir.path)
-            heirHistory = history
+            heirJudge = judge
         }
     }
 
@@ -134,7 +140,7 @@ struct CutEnumerator {
             isBeforeSync || model.pending[$0].record == newest
         }
         singles.shuffle(using: &random)
-        for index in singles.prefix(isBeforeSync ? Self.singlesMaximum : max(1, quota / 4)) {
+        for index in singles.prefix(isBeforeSync ? singlesMaximum : max(1, quota / 4)) {
             choices.append(.missing(index))
             choices.append(.alone(index))
             if !isBeforeSync { choices.append(.behindOlder(index)) }
@@ -180,8 +186,7 @@ struct CutEnumerator {
         try directory.write(model) { isChosen(choice, $0, newest) }
         var draws = SeededRandom(seed: random.next())
         do throws(Failure) {
-            try oracle.checkCopies(directory.path, history, &draws)
-            try oracle.open("\(directory.path)/store", history, &draws)
+            try judge.check(directory.path, &draws)
         } catch {
             try note(error, choice, cut, newest)
         }

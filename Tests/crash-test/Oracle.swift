@@ -22,6 +22,16 @@ struct Oracle {
         return configuration
     }
 
+    /// So little memory for what is not in the data file yet that a replay of the journal must
+    /// write checkpoints, and gives segments back.
+    static func press(_ configuration: inout StoreConfiguration, _ random: inout SeededRandom) {
+        let budgets = [16 << 10, 48 << 10, 128 << 10]
+        configuration.tailBytesMinimum = 4 << 10
+        configuration.tailBytesMaximum = budgets[Int.random(in: 0..<3, using: &random)]
+        // Checkpoints that nobody asked for run beside the replay, too.
+        if random.chance(40) { configuration.checkpointIntervalMilliseconds = 10 }
+    }
+
     // MARK: At rest
 
     /// Compares a store with what it must have, and may have.
@@ -124,22 +134,26 @@ struct Oracle {
         _ path: String, _ history: History, _ random: inout SeededRandom
     ) throws(Failure) -> History {
         var history = history
-        let store = try opened(path)
+        let store = try opened(path, &random)
         defer { store.abandon() }
         if let epoch = history.epoch, store.epoch.description != epoch {
             throw Failure("the store of epoch \(epoch) is gone; this one is \(store.epoch)")
         }
         try check(store, history.mailboxes, history)
         try use(store, &history, &random)
-        let again = try opened(path)
+        let again = try opened(path, &random)
         defer { again.abandon() }
         try check(again, history.mailboxes, history)
         return history
     }
 
-    private func opened(_ path: String) throws(Failure) -> MailboxStore {
+    private func opened(
+        _ path: String, _ random: inout SeededRandom
+    ) throws(Failure) -> MailboxStore {
+        var configuration = Self.configuration(durability)
+        if random.chance(30) { Self.press(&configuration, &random) }
         do throws(StoreError) {
-            return try MailboxStore.open(at: path, configuration: Self.configuration(durability))
+            return try MailboxStore.open(at: path, configuration: configuration)
         } catch {
             throw Failure("the store does not open: \(error.code): \(error.message)")
         }

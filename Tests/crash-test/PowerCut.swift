@@ -19,19 +19,28 @@ struct PowerCut {
 
     /// About so many: what is systematic comes in any case.
     private static let statesOfARun = 5_000
+    /// Of a run that leaves a long journal: its states are large, and its recovery is what it is
+    /// for.
+    private static let statesOfALongRun = 200
 
     struct Result {
         var states = 0
         var cuts = 0
         var runs = 0
+        /// Runs that recovered a long journal: their cuts are within a recovery, and behind it.
+        var recoveries = 0
         var violations: [String] = []
     }
+
+    /// Planted bugs that only a recovery with much to do shows.
+    private static let plantedInRecovery = ["truncate-while-replaying", "truncate-before-replayed"]
 
     /// Works until enough states were tried, or something is wrong.
     func run(planted: String? = nil, violationsMaximum: Int = 5) throws(Failure) -> Result {
         var result = Result()
         var random = SeededRandom(seed: seed)
         var history = History()
+        var kind = Workload.Kind.usual
         let base = "\(scratch)/base"
         try Files.remove(scratch)
         try Files.makeDirectory(scratch)
@@ -39,41 +48,24 @@ struct PowerCut {
         let directory = try StateDirectory(path: "\(scratch)/state")
         let shim = try Shim(options)
         while result.states < states, result.violations.count < violationsMaximum {
-            let work = "\(scratch)/root"
-            try Files.remove(work)
-            try Files.copy(base, to: work)
-            let durability: Durability =
-                planted == nil || planted == "frames-without-generation"
-                ? (random.chance(25) || planted != nil ? .system : .commit) : .commit
+            kind = next(after: kind, planted, &random)
             result.runs += 1
-            let trace = try shim.trace(
-                work, seed: random.next() >> 1, run: result.runs, durability: durability,
-                planted: planted, failingSync: failingSync(planted, &random),
-                at: "\(scratch)/trace")
-            history.beginRun(bindsAtOnce: durability == .commit)
-            var enumerator = try CutEnumerator(
-                trace, root: work, base: base, history: history,
-                oracle: Oracle(durability: durability), directory: directory,
-                keep: planted == nil ? options.text("keep", else: "") : "",
-                violationsMaximum: violationsMaximum - result.violations.count,
-                seed: random.next())
             let heir = "\(scratch)/heir"
             try Files.remove(heir)
-            try enumerator.run(
-                states: min(Self.statesOfARun, states - result.states), heir: heir)
+            let (enumerator, durability) = try tryOne(
+                kind, shim, history, directory, planted: planted, run: result.runs,
+                violationsMaximum: violationsMaximum - result.violations.count,
+                statesLeft: states - result.states, &random)
+            if kind == .recovery { result.recoveries += 1 }
             result.states += enumerator.summary.states
             result.cuts += enumerator.summary.cuts
             result.violations += enumerator.summary.violations.map {
-                "seed \(seed), run \(result.runs) (\(durability)): \($0)"
-            }
-            if enumerator.summary.violations.isEmpty {
-                try enumerator.writeEnd()
-                try Self.compare(directory.path, work)
+                "seed \(seed), run \(result.runs) (\(kind), \(durability)): \($0)"
             }
             try Files.remove(base)
             // Goes on from one of the states, or begins anew.
-            if let next = enumerator.heirHistory, random.chance(70) {
-                history = next
+            if let next = enumerator.heirJudge, kind == .long || random.chance(70) {
+                history = next.history
                 guard rename(heir, base) == 0 else { throw Failure("cannot rename \(heir)") }
             } else {
                 history = History()
@@ -84,9 +76,67 @@ struct PowerCut {
         return result
     }
 
+    /// Behind a long journal comes its recovery, always: the next run opens what a cut left, and
+    /// its own cuts are cuts within that recovery.
+    private func next(
+        after kind: Workload.Kind, _ planted: String?, _ random: inout SeededRandom
+    ) -> Workload.Kind {
+        if kind == .long { return .recovery }
+        guard let planted else { return random.chance(20) ? .long : .usual }
+        return Self.plantedInRecovery.contains(planted) ? .long : .usual
+    }
+
+    /// Runs the workload once, and tries what cuts could leave of it.
+    private func tryOne(
+        _ kind: Workload.Kind, _ shim: Shim, _ history: History, _ directory: StateDirectory,
+        planted: String?, run: Int, violationsMaximum: Int, statesLeft: Int,
+        _ random: inout SeededRandom
+    ) throws(Failure) -> (CutEnumerator<StoreJudge>, Durability) {
+        let (work, base) = ("\(scratch)/root", "\(scratch)/base")
+        try Files.remove(work)
+        try Files.copy(base, to: work)
+        let durability = durability(kind, planted, &random)
+        let trace = try shim.trace(
+            work, seed: random.next() >> 1, run: run, durability: durability, kind: kind,
+            planted: planted, failingSync: failingSync(kind, planted, &random),
+            at: "\(scratch)/trace")
+        var history = history
+        history.beginRun(bindsAtOnce: durability == .commit)
+        var enumerator = try CutEnumerator(
+            trace, root: work, base: base,
+            judge: StoreJudge(history: history, oracle: Oracle(durability: durability)),
+            directory: directory, keep: planted == nil ? options.text("keep", else: "") : "",
+            violationsMaximum: violationsMaximum, seed: random.next())
+        let wanted = kind == .long ? Self.statesOfALongRun : Self.statesOfARun
+        try enumerator.run(
+            states: min(wanted, statesLeft), from: kind == .long ? 95 : 0,
+            heir: "\(scratch)/heir")
+        if enumerator.summary.violations.isEmpty {
+            try enumerator.writeEnd()
+            try Self.compare(directory.path, work)
+        }
+        return (enumerator, durability)
+    }
+
+    /// Some runs answer before they sync: then only a checkpoint binds.
+    private func durability(
+        _ kind: Workload.Kind, _ planted: String?, _ random: inout SeededRandom
+    ) -> Durability {
+        guard kind == .usual else { return .commit }
+        switch planted {
+        case nil: return random.chance(25) ? .system : .commit
+        case "frames-without-generation": return .system
+        default: return .commit
+        }
+    }
+
     /// Some runs have a disk that fails one sync.
-    private func failingSync(_ planted: String?, _ random: inout SeededRandom) -> Int? {
-        let isWanted = planted == nil ? random.chance(15) : planted == "sync-error-ignored"
+    private func failingSync(
+        _ kind: Workload.Kind, _ planted: String?, _ random: inout SeededRandom
+    ) -> Int? {
+        let isWanted =
+            planted == nil
+            ? kind == .usual && random.chance(15) : planted == "sync-error-ignored"
         return isWanted ? Int.random(in: 20...90, using: &random) : nil
     }
 
@@ -118,8 +168,8 @@ struct Shim {
     }
 
     func trace(
-        _ root: String, seed: UInt64, run: Int, durability: Durability, planted: String?,
-        failingSync: Int?, at path: String
+        _ root: String, seed: UInt64, run: Int, durability: Durability, kind: Workload.Kind,
+        planted: String?, failingSync: Int?, at path: String
     ) throws(Failure) -> Trace {
         try Files.remove(path)
         var environment = [
@@ -135,7 +185,8 @@ struct Shim {
         let ending = try Child(
             [
                 "work", "--root", root, "--seed", String(seed), "--run", String(run),
-                "--durability", durability.rawValue,
+                "--durability", durability.rawValue, "--kind", kind.rawValue, "--sends",
+                String(kind == .long ? 150 : 60),
             ], environment: environment
         ).wait()
         guard ending == .exit(0) else { throw Failure("the workload ended with \(ending)") }

@@ -7,6 +7,7 @@ struct PowerCutCommand {
     static let planted = [
         "acknowledge-before-sync", "visible-before-sync", "position-before-data",
         "frames-without-generation", "no-directory-sync", "sync-error-ignored",
+        "truncate-while-replaying", "truncate-before-replayed",
     ]
     /// States in which a planted bug must show; most do in the first thousand.
     private static let plantedStates = 200_000
@@ -56,7 +57,7 @@ struct PowerCutCommand {
             (words(part, states: (states + parts - 1) / parts), [:])
         }
         let seconds = Shares.seconds - start
-        for name in ["runs", "cuts", "states", "violations"] {
+        for name in ["runs", "recoveries", "cuts", "states", "violations"] {
             print("powercut.\(name): \(counts["powercut.\(name)"] ?? 0)")
         }
         let rate = Double(counts["powercut.states"] ?? 0) / seconds
@@ -72,6 +73,7 @@ struct PowerCutCommand {
         let result = try PowerCut(options).run()
         for violation in result.violations { print("violation: \(violation)") }
         print("powercut.runs: \(result.runs)")
+        print("powercut.recoveries: \(result.recoveries)")
         print("powercut.cuts: \(result.cuts)")
         print("powercut.states: \(result.states)")
         print("powercut.violations: \(result.violations.count)")

@@ -7,21 +7,31 @@ import Synchronization
 /// confirms, checkpoints, compaction and backups run beside, and the store is closed and opened
 /// again. Says on standard output what happens, in the words of `History`.
 struct Workload: Sendable {
+    /// What a run is for.
+    enum Kind: String {
+        case usual
+        /// Leaves a long journal and no checkpoint: for a recovery that has much to do.
+        case long
+        /// Opens what a cut left with little memory, so that the replay writes checkpoints.
+        case recovery
+    }
+
     let root: String
     let seed: UInt64
     /// Goes into every body.
     let run: Int
     let durability: Durability
+    let kind: Kind
     /// Messages that each device sends before the store is opened anew.
     let sends: Int
 
     func start() async {
         var random = SeededRandom(seed: seed)
         Said.line("BEGIN")
-        for phase in 0..<2 {
+        for phase in 0..<(kind == .long ? 1 : 2) {
             let store: MailboxStore
             do {
-                store = try open(&random)
+                store = try open(phase, &random)
             } catch {
                 Said.failure(error)
                 break
@@ -34,7 +44,7 @@ struct Workload: Sendable {
                 break
             }
             // A kill instead of an orderly end, every other time.
-            if random.chance(50) {
+            if kind == .long || random.chance(50) {
                 store.abandon()
             } else {
                 do { try store.close() } catch { Said.failure(error) }
@@ -43,9 +53,19 @@ struct Workload: Sendable {
         Said.line("END")
     }
 
-    private func open(_ random: inout SeededRandom) throws(StoreError) -> MailboxStore {
+    private func open(
+        _ phase: Int, _ random: inout SeededRandom
+    ) throws(StoreError) -> MailboxStore {
         var configuration = Oracle.configuration(durability)
         configuration.checkpointIntervalMilliseconds = random.chance(50) ? 20 : 3_600_000
+        if kind == .recovery || (kind == .usual && random.chance(15)) {
+            Oracle.press(&configuration, &random)
+        }
+        if kind == .long {
+            configuration.checkpointIntervalMilliseconds = 3_600_000
+            configuration.checkpointJournalBytes = 64 << 20
+            configuration.tailBytesMaximum = 16 << 20
+        }
         configuration.retention = random.chance(50) ? .unacknowledged : .newest(4)
         if durability == .interval { configuration.syncIntervalMilliseconds = 3 }
         let store = try MailboxStore.open(at: "\(root)/store", configuration: configuration)
@@ -73,6 +93,7 @@ struct Workload: Sendable {
                     reader.readAll()
                 }
             }
+            if kind == .long { return }
             group.addTask {
                 await onThread {
                     maintain(store, seed: seeds[3], number: first ? 1 : 2, progress, isDone)

@@ -147,7 +147,3 @@ extension Append {
             producer: Producer(device: try DeviceID(device), clientSequence: number), text: text)
     }
 }
-
-extension MessageBatch {
-    var sequences: [SequenceNumber] { map(\.sequence) }
-}

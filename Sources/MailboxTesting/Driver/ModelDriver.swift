@@ -30,6 +30,14 @@ public final class ModelDriver {
     ///
     /// - Throws: `BehaviourFailure` when the store answers other than the contract says.
     public func perform(_ operation: Operation) async throws {
+        do {
+            try await performOnce(operation)
+        } catch let error as StoreError where subject.readsMayFail && error.code == .failed {
+            try await crash(unknown: [])
+        }
+    }
+
+    private func performOnce(_ operation: Operation) async throws {
         switch operation {
         case .append(let plan): try await append([plan], as: .single)
         case .batch(let plans): try await append(plans, as: .each)

@@ -28,3 +28,7 @@ private func haveSameBytes(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>
         }
     }
 }
+
+extension MessageBatch {
+    var sequences: [SequenceNumber] { map(\.sequence) }
+}

@@ -21,6 +21,9 @@ public struct Subject: Sendable {
     /// True when faults are injected: a call may end with `failed`, and nobody knows whether it
     /// took effect.
     public var mayFail = false
+    /// True when reads may end with `failed`, too, until the store is opened again: a data file
+    /// whose library could not write its meta page.
+    public var readsMayFail = false
     /// Refusals that pass and leave no trace, such as those of injected errors.
     public var passingCodes: Set<StoreError.Code> = []
     /// True when atomic batches to several receivers may be refused as `invalidArgument`.

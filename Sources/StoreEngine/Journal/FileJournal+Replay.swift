@@ -188,7 +188,8 @@ extension FileJournal {
             state.end = end
             state.syncedThrough = end
             state.sealed = needed
-            state.free = unneeded.filter { $0.byteCount == settings.segmentByteCount }
+            let given = PlantedBug.truncateWhileReplaying.isMade ? state.free : []
+            state.free = given + unneeded.filter { $0.byteCount == settings.segmentByteCount }
             state.usedBytes = needed.count * settings.segmentByteCount
         }
         for segment in misfits { try Directory.remove(segment.file.path) }

@@ -292,7 +292,10 @@ final class FileJournal: Journal {
     func truncate(through position: JournalPosition) throws(StoreError) {
         try settings.faults?.reach(.journalTruncate)
         let misfits = state.withLock { state -> [JournalSegment]? in
-            guard !state.isReplaying else { return nil }
+            guard
+                !state.isReplaying || PlantedBug.truncateWhileReplaying.isMade
+                    || PlantedBug.truncateBeforeReplayed.isMade
+            else { return nil }
             var misfits: [JournalSegment] = []
             state.lacksRoom = false
             // A sealed segment ends where the next one begins.
@@ -328,7 +331,8 @@ final class FileJournal: Journal {
             let surplus = state.withLock { state -> JournalSegment? in
                 // Only what is far above the working set goes, so that a steady load keeps
                 // recycling.
-                let keep = max(2, state.sealed.count + 2)
+                let keep =
+                    PlantedBug.truncateBeforeReplayed.isMade ? 0 : max(2, state.sealed.count + 2)
                 return state.free.count > keep ? state.free.removeFirst() : nil
             }
             guard let surplus else { return }

@@ -14,7 +14,28 @@ extension Shard {
         defer { shortened.withLock { $0 = nil } }
         // Without room for messages the checkpoint still wrote acknowledgements: compaction makes
         // the room.
-        do throws(StoreError) { try checkpoint() } catch  where error.code == .storageFull {}
+        var isBehindCheckpoint = true
+        do throws(StoreError) { try checkpoint() } catch  where error.code == .storageFull {
+            isBehindCheckpoint = false
+        }
+        var examined = try compactAll(policy)
+        if condition.withLock({ $0.full != nil }) || !isBehindCheckpoint {
+            let hasRoom = (try? checkpoint()) != nil
+            // What the first checkpoint had no room for is in the data file now.
+            if hasRoom, !isBehindCheckpoint { examined = try compactAll(policy) }
+        }
+        let removal = counters.withLock { $0.removal }
+        return CompactionReport(
+            mailboxesExamined: examined,
+            mailboxesCompacted: removal.mailboxesCompacted - before.mailboxesCompacted,
+            messagesRemoved: removal.messagesRemoved - before.messagesRemoved,
+            bodyBytesRemoved: removal.bodyBytesRemoved - before.bodyBytesRemoved)
+    }
+
+    /// Walks over all heads of the data file.
+    ///
+    /// - Returns: how many there are.
+    private func compactAll(_ policy: RetentionPolicy) throws(StoreError) -> Int {
         var examined = 0
         var after: [UInt8]? = BaseStore.markerKey
         while let start = after {
@@ -32,13 +53,7 @@ extension Shard {
             let isPressed = control.withLock { $0.wantsCheckpoint }
             if isPressed { _ = try? checkpoint() }
         }
-        if condition.withLock({ $0.full != nil }) { _ = try? checkpoint() }
-        let removal = counters.withLock { $0.removal }
-        return CompactionReport(
-            mailboxesExamined: examined,
-            mailboxesCompacted: removal.mailboxesCompacted - before.mailboxesCompacted,
-            messagesRemoved: removal.messagesRemoved - before.messagesRemoved,
-            bodyBytesRemoved: removal.bodyBytesRemoved - before.bodyBytesRemoved)
+        return examined
     }
 
     private struct HeadPage {
@@ -94,13 +109,15 @@ extension Shard {
                 table[number].bodyBytes -= item.removed.bodyBytes
             }
         }
-        let known = shortened.withLock { $0 ?? [] }
-        counters.withLock { counters in
-            for item in trimmed {
+        let firsts = shortened.withLock { shortened in
+            trimmed.count { item in
                 let hash = MailboxKey(bytes: item.prefix.span)?.hash ?? 0
-                if !known.contains(hash), !item.isUnfinished {
-                    counters.removal.mailboxesCompacted += 1
-                }
+                return !item.isUnfinished && shortened?.insert(hash).inserted ?? true
+            }
+        }
+        counters.withLock { counters in
+            counters.removal.mailboxesCompacted += firsts
+            for item in trimmed {
                 counters.removal.messagesRemoved += item.removed.messages
                 counters.removal.bodyBytesRemoved += item.removed.bodyBytes
             }

@@ -115,6 +115,7 @@ extension Shard {
             }
             let isPressed = table.withLock { $0.tailBytes >= configuration.tailBytesMaximum }
             guard isPressed else { return }
+            if PlantedBug.truncateBeforeReplayed.isMade { try journal.truncate(through: position) }
             do throws(StoreError) {
                 try onCheckpointThread { () throws(StoreError) in try self.checkpoint() }
             } catch  where error.code == .storageFull {

@@ -10,7 +10,7 @@ extension StoreConfiguration {
         try Self.check("queueBytesMaximum", queueBytesMaximum, (1 << 20)...(1 << 40))
         try Self.check("pageMessagesMaximum", pageMessagesMaximum, 1...1_000_000)
         try Self.check("pageBytesMaximum", pageBytesMaximum, 1...(1 << 30))
-        try Self.check("tailBytesMaximum", tailBytesMaximum, (1 << 20)...(1 << 40))
+        try Self.check("tailBytesMaximum", tailBytesMaximum, tailBytesMinimum...(1 << 40))
         try Self.check("headCacheMaximum", headCacheMaximum, 16...(1 << 30))
         try Self.check(
             "checkpointIntervalMilliseconds", checkpointIntervalMilliseconds, 10...3_600_000)

@@ -79,6 +79,10 @@ public struct StoreConfiguration: Sendable {
     /// Injected faults, for tests.
     package var faults: FaultHooks?
 
+    /// The least that `tailBytesMaximum` may be. A crash test's stores are small, and must press on
+    /// it, too.
+    package var tailBytesMinimum: Int = 1 << 20
+
     /// All defaults.
     public init() {}
 }

@@ -20,6 +20,11 @@ enum PlantedBug: String {
     case noDirectorySync = "no-directory-sync"
     /// A journal's sync that failed counts as done.
     case syncErrorIgnored = "sync-error-ignored"
+    /// A checkpoint that the replay of the journal needs gives segments back, and the end of the
+    /// replay holds them for needed still: they are used by two.
+    case truncateWhileReplaying = "truncate-while-replaying"
+    /// The replay removes segments, and then the checkpoint writes what they had.
+    case truncateBeforeReplayed = "truncate-before-replayed"
 
     #if PLANTED_BUGS
         private static let made: PlantedBug? = unsafe getenv("MAILBOX_PLANTED_BUG")

@@ -31,16 +31,29 @@ struct SettingsReader {
                     .prefixKeys(with: ConfigKey(["mailbox", role]))
             ),
         ]
-        if let file {
-            let place = InMemoryProvider(values: [
-                "filePath": ConfigValue(.string(file), isSecret: false)
-            ])
-            providers.append(
-                (file, try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: place))))
+        if let file, try !Self.isEmpty(file) {
+            providers.append((file, try await Self.provider(of: file)))
         }
         let values = value(of: table, providers, &problems)
         guard problems.isEmpty else { throw Failure.configuration(problems) }
         return values
+    }
+
+    /// Whether a file says nothing: comments alone, perhaps.
+    private static func isEmpty(_ file: String) throws -> Bool {
+        let root = try? Yams.compose(yaml: try contents(of: file))
+        return root == nil
+    }
+
+    private static func provider(of file: String) async throws -> any ConfigProvider {
+        let place = InMemoryProvider(values: [
+            "filePath": ConfigValue(.string(file), isSecret: false)
+        ])
+        do {
+            return try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: place))
+        } catch {
+            throw Failure.configuration(["\(file) is not YAML of keys and values"])
+        }
     }
 
     private func value(

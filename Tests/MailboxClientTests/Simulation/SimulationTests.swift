@@ -28,6 +28,8 @@ struct SimulationTests {
             return try await group.reduce(into: Totals()) { $0.add($1) }
         }
         print("simulation: \(totals)")
+        print("simulate.client_seeds: \(count)")
+        print("simulate.client_violations: 0")
         #expect(totals.messages > count)
         #expect(count < 1_000 || (totals.renewals > 0 && totals.restores > 0 && totals.refused > 0))
     }
@@ -66,6 +68,8 @@ struct SimulationTests {
             let story =
                 ProcessInfo.processInfo.environment["STORY"] == nil
                 ? "" : "\n" + world.history.events.joined(separator: "\n")
+            print("simulate.client_violations: 1")
+            print("again: make simulate-client SEEDS=1 SEED=\(seed)")
             throw SimulationFailure("seed \(seed): \(error)\(story)")
         }
         var totals = Totals()

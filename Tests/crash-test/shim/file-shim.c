@@ -8,6 +8,7 @@
  *   FILE_SHIM_AT       the number of the call that is disturbed, from 1; 0 only counts
  *   FILE_SHIM_DO       kill (before the call), half (about half of a write's sectors, then kill),
  *                      after (kill behind it), short (half of a write or read), or an errno
+ *   FILE_SHIM_NO_SYNC  syncs do nothing: the mistake of a disk that lies, for tests of the oracle
  *   FILE_SHIM_COUNT    all (calls that can fail), change (those that change files), sync
  *
  * What the program writes to its standard output is a mark: it goes into the trace at its place.
@@ -70,9 +71,10 @@ static int is_armed;
 static long calls;
 static long target;
 static int counts_changes, counts_syncs;
-static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL } disturbance;
+static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL, DEAD } disturbance;
 static int failure;
 static const char *hit;
+static int ignores_syncs;
 
 #define REAL(type, name, ...)                                                                   \
     static type (*real)(__VA_ARGS__);                                                           \
@@ -88,6 +90,7 @@ __attribute__((constructor)) static void begin(void) {
     strcpy(root, value);
     root_length = strlen(root);
     if ((value = getenv("FILE_SHIM_DELAY"))) delay_microseconds = atol(value);
+    ignores_syncs = getenv("FILE_SHIM_NO_SYNC") != NULL;
     if ((value = getenv("FILE_SHIM_AT"))) target = atol(value);
     if ((value = getenv("FILE_SHIM_COUNT"))) {
         counts_changes = !strcmp(value, "change");
@@ -169,9 +172,15 @@ static void die(void) {
 static int disturbed(const char *name, int traits) {
     if (!is_armed || (counts_changes && !(traits & CHANGES)) || (counts_syncs && !(traits & SYNCS)))
         return NOTHING;
-    if (__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) != target) return NOTHING;
+    long number = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    /* A disk that died does nothing more. */
+    if (disturbance == DEAD ? number < target : number != target) return NOTHING;
     hit = name;
     if (disturbance == KILL) die();
+    if (disturbance == DEAD) {
+        errno = failure;
+        return FAIL;
+    }
     if (disturbance == FAIL) errno = failure;
     return disturbance;
 }
@@ -453,6 +462,7 @@ int rmdir(const char *path) {
 
 static int sync_file(const char *name, long call, int fd) {
     int64_t handle = handle_for(fd);
+    if (ignores_syncs) return 0;
     int act = disturbed(name, CHANGES | SYNCS);
     pthread_mutex_lock(&lock);
     int64_t number = records;
@@ -537,3 +547,44 @@ DIR *opendir(const char *path) {
     if (act == AFTER) die();
     return result;
 }
+
+/* ---- a program that simulates its own disk finds these by name ---- */
+
+/* Records what happens below a directory from now on, into a trace that begins anew. Files that
+ * were opened before are not looked at. An empty path ends it. */
+void file_shim_watch(const char *path, const char *trace_path) {
+    pthread_mutex_lock(&lock);
+    memset(handle_of, 0, sizeof handle_of);
+    records = handles = 0;
+    if (trace >= 0) syscall(SYS_close, trace);
+    trace = -1;
+    root_length = strlen(path);
+    if (root_length >= sizeof root) _exit(70);
+    strcpy(root, path);
+    if (root_length) {
+        int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC;
+        int fd = syscall(SYS_openat, AT_FDCWD, trace_path, flags, 0600);
+        if (fd < 0) _exit(70);
+        trace = fcntl(fd, F_DUPFD_CLOEXEC, 900);
+        syscall(SYS_close, fd);
+        if (trace < 0) _exit(70);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* Disturbs the `at`th call from now that changes a file or syncs it: with an errno; -1 lets half of
+ * it happen; -2 lets it and all behind it fail. 0 disturbs none. */
+void file_shim_disturb(long at, int how) {
+    pthread_mutex_lock(&lock);
+    disturbance = at <= 0 ? NOTHING : how > 0 ? FAIL : how == -1 ? SHORT : DEAD;
+    failure = how > 0 ? how : EIO;
+    target = at;
+    counts_changes = 1;
+    calls = 0;
+    hit = NULL;
+    is_armed = at > 0;
+    pthread_mutex_unlock(&lock);
+}
+
+/* The call that was disturbed; NULL when none was. */
+const char *file_shim_hit(void) { return hit; }

@@ -1,0 +1,1 @@
+../MailboxClientTests/Simulation/SimulatedServer.swift
