@@ -78,7 +78,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 # core busy and block, whoever waits for an answer would measure the machine.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
-OTHER_TESTS := test-embedding test-benchmarks test-proto test-interop test-web test-bench-daemon \
+OTHER_TESTS := test-embedding test-benchmarks test-proto lint-proto test-interop test-web test-bench-daemon \
     test-model fuzz-smoke
 .PHONY: test
 ifdef FILTER
@@ -303,15 +303,20 @@ PROTO_FILES := $(shell cd proto && find . -name '*.proto' | sed 's,^\./,,' | LC_
 # What devices speak has no gRPC in it, and a module of its own.
 CLIENT_PROTO_FILES := $(filter mailbox/client/%,$(PROTO_FILES))
 SERVICE_PROTO_FILES := $(filter-out mailbox/client/%,$(PROTO_FILES))
+BUF_VERSION := 1.75.0
 SWIFT_PROTO_OPTIONS := --swift_opt=Visibility=Package,UseAccessLevelOnImports=true \
     --swift_opt=FileNaming=PathToUnderscores
-# Writes the Swift code of the contract into the folders StoreAPI and ClientWire of $(1).
+# Writes the Swift code of the contract into the folders StoreAPI and ClientWire of $(1), and what
+# reflection tells of it into ServiceHost.
 define generate
 	$(BUILD) --product protoc-gen-swift
 	$(BUILD) --product protoc-gen-grpc-swift-2
 	@bin=$$($(BUILD) --show-bin-path); \
 	services=$(1)/StoreAPI/Generated client=$(1)/ClientWire/Generated; \
-	rm -rf $$services $$client; mkdir -p $$services $$client; \
+	reflection=$(1)/ServiceHost/Reflection; \
+	rm -rf $$services $$client; mkdir -p $$services $$client $$reflection; \
+	protoc --proto_path=proto --include_imports \
+	    --descriptor_set_out=$$reflection/contract.binpb $(SERVICE_PROTO_FILES); \
 	protoc --proto_path=proto \
 	    --plugin=$$bin/protoc-gen-swift --plugin=$$bin/protoc-gen-grpc-swift-2 \
 	    --swift_out=$$services $(SWIFT_PROTO_OPTIONS) \
@@ -330,10 +335,18 @@ proto: deps ## generate the Swift code of the network contract anew
 .PHONY: test-proto
 test-proto: deps ## prove that the committed code of the network contract is current
 	$(call generate,.build/contract)
-	for module in StoreAPI ClientWire; do \
-	    diff -r .build/contract/$$module/Generated Sources/$$module/Generated || \
+	for folder in StoreAPI/Generated ClientWire/Generated \
+	    ServiceHost/Reflection/contract.binpb; do \
+	    diff -r .build/contract/$$folder Sources/$$folder || \
 	        { echo "the generated code is not current: run 'make proto' and commit"; exit 1; }; \
 	done
+
+.PHONY: lint-proto
+lint-proto: deps ## check the style of the network contract
+	$(call install,python3-venv)
+	@[[ -x .build/buf/bin/python ]] || python3 -m venv .build/buf
+	@.build/buf/bin/pip --quiet --disable-pip-version-check install buf-bin==$(BUF_VERSION)
+	cd proto && ../.build/buf/bin/buf lint
 
 .PHONY: lint
 lint: ## check the format of every Swift file

@@ -127,13 +127,15 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + webSocket,
             swiftSettings: house),
-        // What every gRPC service of the daemon stands on: transports, limits, refusals, health.
+        // What every gRPC service of the daemon stands on: transports, limits, refusals, health,
+        // reflection.
         .target(
             name: "ServiceHost",
             dependencies: [
                 "StoreAPI", "Mailbox", logging, lifecycle,
                 .product(name: "NIOCore", package: "swift-nio"),
             ] + grpc,
+            resources: [.embedInCode("Reflection/contract.binpb")],
             swiftSettings: house),
         .target(
             name: "SendSrv",

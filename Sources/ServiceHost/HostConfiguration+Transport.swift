@@ -59,8 +59,12 @@ extension HostConfiguration {
             config.connection.keepalive.clientBehavior.allowWithoutCalls = true
             config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls =
                 pingIntervalMinimum
+            let silenceMaximum = keepaliveInterval + keepaliveTimeout
             config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-                connections.admit(channel)
+                connections.admit(channel).flatMapThrowing {
+                    try channel.pipeline.syncOperations.addHandler(
+                        SilenceLimit(maximum: TimeAmount(silenceMaximum)), position: .first)
+                }
             }
         }
     }

@@ -24,9 +24,11 @@ package final class HostedServer: Sendable {
     private let connectionLimit: ConnectionLimit
     private let servers: [GRPCServer<HTTP2ServerTransport.Posix>]
     private let lifecycle: ServerLifecycle
+    /// Why nothing is bound.
+    private let refusal: SocketPath.InUse?
 
     /// - Parameters:
-    ///   - services: what is served.
+    ///   - services: what is served. What they are is told by reflection, beside them.
     ///   - configuration: addresses and limits. Nothing is bound yet.
     ///   - lifecycle: what refuses calls once the server drains.
     package init(
@@ -36,8 +38,10 @@ package final class HostedServer: Sendable {
         let connectionLimit = ConnectionLimit(maximum: configuration.connectionsMaximum)
         self.connectionLimit = connectionLimit
         self.lifecycle = lifecycle
+        refusal = configuration.socketPath.flatMap { SocketPath.refusal(of: $0) }
+        let reflection = ReflectionService(of: services)
         servers = configuration.makeTransports(connectionLimit).map {
-            GRPCServer(transport: $0, services: services)
+            GRPCServer(transport: $0, services: services + [reflection])
         }
     }
 
@@ -48,6 +52,7 @@ package final class HostedServer: Sendable {
     ///
     /// - Throws: what kept an address from being bound.
     package func run() async throws {
+        if let refusal { throw refusal }
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for server in servers { group.addTask { try await server.serve() } }
@@ -69,6 +74,8 @@ package final class HostedServer: Sendable {
     /// - Throws: when one could not be bound; `run` says why.
     package var addresses: [ListeningAddress] {
         get async throws {
+            // Who waits for addresses would wait for ever: no server is there to tell them.
+            if let refusal { throw refusal }
             var addresses: [ListeningAddress] = []
             for server in servers {
                 let address = try await server.transport.listeningAddress

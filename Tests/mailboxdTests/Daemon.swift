@@ -10,7 +10,8 @@ final class Daemon: @unchecked Sendable {
     private let errorPath: String
     /// The port for calls; 0 when the daemon did not become ready.
     let port: Int
-    private let metricsPort: Int
+    /// The port for metrics; 0 when the daemon did not become ready.
+    let metricsPort: Int
     /// What the daemon said when it was ready; empty when it ended instead.
     let readyLine: String
 
@@ -101,6 +102,14 @@ final class Daemon: @unchecked Sendable {
         return try await end()
     }
 
+    /// The most memory that the process ever had.
+    func peakMemoryBytes() throws -> Int {
+        let path = "/proc/\(process.processIdentifier)/status"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let number = try #require(text.firstMatch(of: #/VmHWM:\s+(\d+) kB/#))
+        return try #require(Int(number.1)) << 10
+    }
+
     /// Asks the daemon's page over HTTP, with a token where one is due.
     func page(_ path: String, token: String? = nil) async throws -> (status: Int, text: String) {
         let url = try #require(URL(string: "http://127.0.0.1:\(metricsPort)/\(path)"))
@@ -133,14 +142,29 @@ func onThread<Answer: Sendable>(
 func mailboxd(
     _ arguments: String..., environment: [String: String] = [:]
 ) async throws -> (status: Int32, output: String, notes: String) {
+    try await run(Daemon.executable, arguments, environment)
+}
+
+/// Runs the tool until it ends.
+func mailboxctl(
+    _ arguments: [String]
+) async throws -> (status: Int32, output: String, notes: String) {
+    let tool = Daemon.executable.deletingLastPathComponent().appending(path: "mailboxctl")
+    return try await run(tool, arguments, [:])
+}
+
+private func run(
+    _ program: URL, _ arguments: [String], _ environment: [String: String]
+) async throws -> (status: Int32, output: String, notes: String) {
     try await onThread {
         let process = Process()
-        process.executableURL = Daemon.executable
+        process.executableURL = program
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("MAILBOX_STORE_")
         }.merging(environment) { $1 }
         let (output, notes) = (Pipe(), Pipe())
+        process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = notes
         try process.run()

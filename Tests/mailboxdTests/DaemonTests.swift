@@ -6,6 +6,8 @@ import StoreEngine
 import StoreSrv
 import Testing
 
+@testable import mailboxd
+
 @Suite("The daemon as a process")
 struct DaemonTests {
     @Test("Serves, tells its health and its metrics, and ends with 0 when it is asked to")
@@ -31,6 +33,11 @@ struct DaemonTests {
         #expect(metrics.status == 200)
         for metric in MetricNames.all where !Self.onlyWhenItHappens.contains(metric.name) {
             #expect(metrics.text.contains("# TYPE \(metric.name) \(metric.kind)\n"), "\(metric)")
+        }
+        // And none is told that no page names.
+        let known = DocumentationTests.metricNames
+        for line in metrics.text.matches(of: #/# TYPE (\S+) /#) {
+            #expect(known.contains(String(line.1)), "\(line.1)")
         }
         #expect(metrics.text.contains("mailbox_store_appended_messages_total 2\n"))
         #expect(metrics.text.contains("mailbox_store_fetched_messages_total 3\n"))
@@ -93,6 +100,71 @@ struct DaemonTests {
         #expect(second.notes.hasPrefix("mailboxd: cannotListen: cannot listen on 127.0.0.1:"))
         #expect(second.notes.split(separator: "\n").count == 1, "\(second.notes)")
         #expect(try await first.stop().status == 0)
+    }
+
+    @Test("A metrics port that is taken")
+    func busyMetricsPort() async throws {
+        let directory = try TestDirectory()
+        let first = try await Daemon.start(directory.file("one"))
+        try #require(first.isReady)
+        let second = try await mailboxd(
+            "store", "--directory", directory.file("two"), "--listen-port", "0",
+            "--metrics-port", "\(first.metricsPort)", "--log-level", "error")
+        #expect(second.status == 69)
+        #expect(second.output.isEmpty)
+        #expect(second.notes.contains("(metrics.port)"), "\(second.notes)")
+        #expect(try await first.page("healthz").status == 200)
+        #expect(try await first.stop().status == 0)
+    }
+
+    @Test("A Unix socket that another daemon serves is left to it; one that nobody serves is taken")
+    func busySocket() async throws {
+        let directory = try TestDirectory()
+        let socket = directory.file("socket")
+        let arguments = ["--listen-socket", socket]
+        let first = try await Daemon.start(directory.file("one"), arguments)
+        try #require(first.isReady)
+        let second = try await Daemon.start(directory.file("two"), arguments)
+        let end = try await second.end()
+        #expect(end.status == 69)
+        #expect(!second.isReady)
+        #expect(end.notes.contains("mailboxd: cannotListen: "), "\(end.notes)")
+        #expect(end.notes.contains("another process listens on \(socket)"))
+        let target = StoreClientConfiguration(.unixSocket(path: socket))
+        let mailbox = try MailboxID(sender: "a", receiver: "b")
+        let sequence = try await withStoreClient(target) { client in
+            try await client.append(Append(mailbox, text: "x")).sequence
+        }
+        #expect(sequence == 1)
+        first.signal(SIGKILL)
+        _ = try await first.end()
+        #expect(FileManager.default.fileExists(atPath: socket))
+        let third = try await Daemon.start(directory.file("one"), arguments)
+        try #require(third.isReady)
+        let head = try await withStoreClient(target) { try await $0.head(mailbox) }
+        #expect(head.max == 1)
+        #expect(try await third.stop().status == 0)
+    }
+
+    @Test("A client at the wrong port hears that the store is unavailable, and harms nobody")
+    func wrongPort() async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(directory.file("store"))
+        try #require(daemon.isReady)
+        var wrong = StoreClientConfiguration(.tcp(host: "127.0.0.1", port: daemon.metricsPort))
+        wrong.connectTimeout = .seconds(1)
+        wrong.callTimeout = .seconds(2)
+        let mailbox = try MailboxID(sender: "a", receiver: "b")
+        try await withStoreClient(wrong) { client in
+            let refused = await #expect(throws: StoreError.self) {
+                try await client.append(Append(mailbox, text: "x"))
+            }
+            #expect(refused?.code == .unavailable)
+            let unread = await #expect(throws: StoreError.self) { try await client.head(mailbox) }
+            #expect(unread?.code == .unavailable)
+        }
+        #expect(try await daemon.page("healthz").status == 200)
+        #expect(try await daemon.stop().status == 0)
     }
 
     @Test("The configuration can be checked and printed")

@@ -16,6 +16,10 @@ struct DocumentationTests {
         return try String(contentsOf: root.appending(path: name), encoding: .utf8)
     }
 
+    /// Every metric of `mailboxd store`; the last is the format's own.
+    static let metricNames = Set(
+        MetricNames.all.map(\.name) + ProcessGauges.help.keys + ["metrics_series_dropped_total"])
+
     @Test("OPERATIONS has the table of settings as it is printed")
     func settings() throws {
         let page = try Self.page("docs/OPERATIONS.md")
@@ -57,6 +61,27 @@ struct DocumentationTests {
             + ConnectServer.metricDescriptions
         for (name, kind, help) in all {
             #expect(page.contains("| `\(name)` | \(kind) | \(help) |\n"), "\(name)")
+        }
+    }
+
+    @Test("OPERATIONS names no metric that there is not, and every code that the process ends with")
+    func nothingElse() throws {
+        let page = try Self.page("docs/OPERATIONS.md")
+        let rows = page.matches(of: #/\n\| `((?:mailbox|mailboxd|process|metrics)_\w+)` \|/#)
+        #expect(Set(rows.map { String($0.1) }) == Self.metricNames)
+        for status in ExitStatus.allCases {
+            #expect(page.contains("\n| \(status.rawValue) | "), "\(status)")
+        }
+    }
+
+    @Test("The container's recipe copies every folder that the manifest names")
+    func recipe() throws {
+        let recipe = try Self.page("deploy/Dockerfile")
+        let manifest = try Self.page("Package.swift")
+        let folders = manifest.matches(of: #/path: "(\w+)\//#).map { String($0.1) }
+        #expect(!folders.isEmpty)
+        for folder in Set(folders).union(["Sources", "Tests"]) {
+            #expect(recipe.contains("\nCOPY \(folder) \(folder)\n"), "\(folder)")
         }
     }
 

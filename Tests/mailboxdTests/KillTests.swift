@@ -182,7 +182,7 @@ struct KillTests {
 }
 
 /// Turned off once.
-private final class Switch: Sendable {
+final class Switch: Sendable {
     private let state = Atomic<Bool>(true)
     var isOn: Bool { state.load(ordering: .acquiring) }
     func turnOff() { state.store(false, ordering: .releasing) }

@@ -58,6 +58,54 @@ struct SettingsTests {
         #expect(server.connectionIdleMaximum == .seconds(1_800))
     }
 
+    /// What is read where it is used: `DaemonTests` and `SignalTests` start daemons with these.
+    private static let usedElsewhere: Set<String> = [
+        "directory", "metrics.enabled", "metrics.host", "metrics.port", "log.format",
+        "drain.seconds",
+    ]
+
+    @Test("No key is for show: another value of it configures something else")
+    func everyKey() async throws {
+        let files = ["tls.certificate", "tls.key", "tls.clientAuthority"]
+        func described(_ changed: String = "", _ value: String = "") async throws -> String {
+            var arguments: [String] = []
+            for setting in StoreSettings.all {
+                if setting.key == changed {
+                    arguments += [setting.flag, value]
+                } else if files.contains(setting.key) {
+                    // These come together.
+                    arguments += [setting.flag, "/file"]
+                }
+            }
+            let values = try await Self.read(arguments)
+            var text = "\(values.logLevel)"
+            dump(values.storeConfiguration(), to: &text)
+            dump(try values.serverConfiguration(), to: &text)
+            return text
+        }
+        let standard = try await described()
+        #expect(try await described() == standard)
+        for setting in StoreSettings.all where !Self.usedElsewhere.contains(setting.key) {
+            let other = try #require(Self.another(setting), "\(setting.key)")
+            #expect(try await described(setting.key, other) != standard, "\(setting.key)")
+        }
+    }
+
+    /// A value that is allowed, and not the default.
+    private static func another(_ setting: Setting) -> String? {
+        let candidates: [String] =
+            switch setting.kind {
+            case .text, .path, .addresses: ["/other"]
+            case .boolean: ["true", "false"]
+            case .integer(let range): ["\(range.lowerBound)", "\(range.upperBound)"]
+            case .bytes(let range):
+                [ByteCount.text(range.lowerBound), ByteCount.text(range.upperBound)]
+            case .choice(let names): names
+            case .retention: ["newest:7"]
+            }
+        return candidates.first { $0 != setting.standard && setting.normalized($0) == $0 }
+    }
+
     @Test("A flag counts before a variable, a variable before the file, the file before defaults")
     func precedence() async throws {
         let directory = try TestDirectory()

@@ -12,6 +12,10 @@ extension StoreClient {
         }
     }
 
+    /// The last client sequence of a device that was stored in a mailbox; 0 when none was. What is
+    /// greater is to be sent again.
+    ///
+    /// - Throws: what a store throws; `unavailable`.
     public func sendState(
         _ mailbox: MailboxID, device: DeviceID
     ) async throws(StoreError) -> ClientSequence {
@@ -52,6 +56,10 @@ extension StoreClient {
         return try await fetches.perform(batch)
     }
 
+    /// Reads the messages above `after`, through `through` when it is given, without confirming
+    /// anything.
+    ///
+    /// - Throws: `trimmed` when that begins below the floor; what a store throws; `unavailable`.
     public func read(
         _ mailbox: MailboxID, after: SequenceNumber, through: SequenceNumber?, limit: PageLimit
     ) async throws(StoreError) -> FetchResult {
@@ -67,6 +75,11 @@ extension StoreClient {
         }
     }
 
+    /// Confirms everything through the cursor without reading.
+    ///
+    /// - Returns: the mailbox's head after it.
+    /// - Throws: `epochChanged`, `cursorAhead`; what a store throws; `unavailable`. Doing it again
+    ///   does no harm.
     @discardableResult
     public func acknowledge(
         _ mailbox: MailboxID, through cursor: Cursor
@@ -81,6 +94,9 @@ extension StoreClient {
         }
     }
 
+    /// What the store knows of a mailbox; all zero when nobody wrote to it.
+    ///
+    /// - Throws: what a store throws; `unavailable`.
     public func head(_ mailbox: MailboxID) async throws(StoreError) -> Head {
         try await call { options in
             let response = try await self.service.getHead(
@@ -89,6 +105,9 @@ extension StoreClient {
         }
     }
 
+    /// A receiver's mailboxes in order of sender, above `after`, at most `limit` (1 … 10 000).
+    ///
+    /// - Throws: `invalidArgument` when the limit is none; what a store throws; `unavailable`.
     public func inbox(
         _ receiver: Address, after: Address?, limit: Int
     ) async throws(StoreError) -> InboxPage {
@@ -111,6 +130,10 @@ extension StoreClient {
         }
     }
 
+    /// One fetch over all senders: confirms each cursor that is given, and answers every mailbox
+    /// that has something waiting.
+    ///
+    /// - Throws: what a store throws; `unavailable`. Nothing is lost when the same is asked again.
     public func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit
     ) async throws(StoreError) -> SyncResult {

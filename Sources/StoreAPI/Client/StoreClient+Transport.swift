@@ -33,10 +33,19 @@ extension StoreClient {
         _ target: StoreClientConfiguration.Target
     ) throws -> any ResolvableTarget {
         switch target {
+        // An address is no name: asked for as one, it would be what a certificate must say, and
+        // no certificate may name an address so.
+        case .tcp(let host, let port) where isIPv4(host): .ipv4(address: host, port: port)
+        case .tcp(let host, let port) where host.contains(":"): .ipv6(address: host, port: port)
         case .tcp(let host, let port): .dns(host: host, port: port)
         case .anyOf(let addresses): .ipv4(pairs: addresses.map { ($0.host, $0.port) })
         case .unixSocket(let path): .unixDomainSocket(path: path, authority: "localhost")
         }
+    }
+
+    private static func isIPv4(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
     }
 
     private static func security(

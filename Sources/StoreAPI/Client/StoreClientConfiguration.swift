@@ -46,7 +46,8 @@ public struct StoreClientConfiguration: Sendable {
         public var certificateChainPath: String?
         /// A PEM file with the certificate's key.
         public var privateKeyPath: String?
-        /// The name that the server's certificate must have; nil takes the target's host.
+        /// The name that the server's certificate must have, where it does not have the address
+        /// that is connected to; nil takes the target's host.
         public var serverName: String?
 
         /// Trusts what the system trusts.

@@ -2,7 +2,7 @@ import GRPCCore
 import Mailbox
 
 /// How the daemon ends: after `sysexits.h`, so that a supervisor can decide by it.
-enum ExitStatus: Int32 {
+enum ExitStatus: Int32, CaseIterable {
     case success = 0
     /// `EX_USAGE`: the configuration is not understood.
     case usage = 64

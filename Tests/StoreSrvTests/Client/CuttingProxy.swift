@@ -10,6 +10,8 @@ final class CuttingProxy: Sendable {
         var open: Set<Int32> = []
         var isClosed = false
         var isBlocked = false
+        /// Ends of connections that are open, and carry nothing any more.
+        var silenced: Set<Int32> = []
         /// The bytes that a connection may carry to the client; nil carries all.
         var range: ClosedRange<Int>?
         var cuts = 0
@@ -47,6 +49,10 @@ final class CuttingProxy: Sendable {
         }
         for descriptor in open { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
+
+    /// Loses whatever comes on the connections of this moment, and leaves them open: what a network
+    /// does that is cut in between. New ones are carried.
+    func silence() { state.withLock { $0.silenced = $0.open } }
 
     /// Carries again.
     func unblock() { state.withLock { $0.isBlocked = false } }
@@ -130,6 +136,7 @@ final class CuttingProxy: Sendable {
         while left > 0 {
             let count = recv(source, &buffer, min(buffer.count, left), 0)
             guard count > 0 else { break }
+            if state.withLock({ $0.silenced.contains(source) }) { continue }
             left -= count
             var sent = 0
             while sent < count {
@@ -150,8 +157,8 @@ final class CuttingProxy: Sendable {
         }
         guard isLast else { return }
         state.withLock { state in
-            _ = state.open.remove(pair.client)
-            _ = state.open.remove(pair.server)
+            state.open.subtract([pair.client, pair.server])
+            state.silenced.subtract([pair.client, pair.server])
         }
         Foundation.close(pair.client)
         Foundation.close(pair.server)

@@ -16,6 +16,8 @@ struct GRPCDropTests {
         var stored: [String] = []
         var unknown: [String] = []
         var unsent: [String] = []
+        /// The sequences that answers gave to bodies, numbered or not.
+        var sequences: [String: SequenceNumber] = [:]
     }
 
     @Test("Appends are stored once and in order, or said to be unknown", arguments: seeds)
@@ -37,7 +39,10 @@ struct GRPCDropTests {
         while true {
             let page = try store.read(
                 mailbox, after: after, through: nil, limit: PageLimit(messages: 100))
-            bodies += page.messages.map { String(decoding: $0.body, as: UTF8.self) }
+            for message in page.messages {
+                #expect(message.sequence == bodies.count + 1, "seed \(seed): a hole")
+                bodies.append(String(decoding: message.body, as: UTF8.self))
+            }
             guard page.hasMore, let last = page.messages.lastSequence else { break }
             after = last
         }
@@ -47,6 +52,9 @@ struct GRPCDropTests {
             #expect(
                 bodies.filter { $0.hasPrefix("d\(device) ") } == expected,
                 "seed \(seed): device \(device) in order, each once")
+        }
+        for (body, sequence) in fates.sequences {
+            #expect(bodies[Int(sequence) - 1] == body, "seed \(seed): answered \(sequence)")
         }
         #expect(Set(fates.stored).isSubset(of: bodies), "seed \(seed)")
         #expect(Set(fates.unsent).isDisjoint(with: bodies), "seed \(seed)")
@@ -62,20 +70,26 @@ struct GRPCDropTests {
             for device in 0..<4 {
                 group.addTask {
                     let name = try DeviceID("d\(device)")
+                    var fates = Fates()
                     for number in ClientSequence(1)...60 {
                         let producer = Producer(device: name, clientSequence: number)
-                        _ = try await client.append(
-                            Append(mailbox, producer: producer, text: "d\(device) \(number)"))
+                        let text = "d\(device) \(number)"
+                        let result = try await client.append(
+                            Append(mailbox, producer: producer, text: text))
+                        // None of them is so old that the store could no longer tell it.
+                        let sequence: SequenceNumber = try #require(result.sequence)
+                        fates.sequences[text] = sequence
                     }
-                    return Fates()
+                    return fates
                 }
                 group.addTask {
                     var fates = Fates()
                     for number in 1...60 {
                         let text = "n\(device) \(number)"
                         do throws(StoreError) {
-                            _ = try await client.append(Append(mailbox, text: text))
+                            let result = try await client.append(Append(mailbox, text: text))
                             fates.stored.append(text)
+                            fates.sequences[text] = result.sequence
                         } catch {
                             switch error.code {
                             case .unknown: fates.unknown.append(text)
@@ -91,6 +105,7 @@ struct GRPCDropTests {
                 all.stored += fates.stored
                 all.unknown += fates.unknown
                 all.unsent += fates.unsent
+                all.sequences.merge(fates.sequences) { $1 }
             }
         }
     }

@@ -50,6 +50,8 @@ actor ServedStore {
         var serving = StoreServerConfiguration()
         serving.endpoint = nil
         serving.socketPath = serverPath
+        // Clients of tests may ask for signs of life as often as they like.
+        serving.pingIntervalMinimum = .zero
         try? FileManager.default.removeItem(atPath: serverPath)
         let server = try StoreServer(
             store: store, activity: activity, configuration: serving,
