@@ -27,6 +27,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var candidate: (identity: TokenVerifier.Identity, hello: Hello)?
     /// The session as it is registered.
     private var registered: ConnectionStateMachine.Session?
+    private var isRegistered = false
 
     init(
         core: ConnectCore, format: WireFormat, addressTraffic: SharedTraffic, acceptedAt: Int64
@@ -171,7 +172,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
             case .pushed(let pushed): perform(machine.push(pushed))
             case .notice(let sender, let epoch, let maxSequence):
                 perform(machine.notice(sender: sender, epoch: epoch, maxSequence: maxSequence))
-            case .end(let ending): perform(machine.end(ending, now))
+            case .replaced(let whenDeaf):
+                perform(
+                    machine.end(
+                        Ending(.replaced, "a newer connection of this device took over"), now))
+                whenDeaf()
+            case .alone: openSession()
             }
         }
         settle()
@@ -350,13 +356,18 @@ extension ConnectionHandler {
             tokenExpiresMilliseconds: candidate.identity.expiresMilliseconds,
             tokenExpiresAt: expiry(candidate.identity))
         registered = session
-        let actions = machine.open(session, now: now)
-        core.registry.join(session, resuming: candidate.hello.resumeSession, port: port)
+        isRegistered = true
         core.metrics.sessionBegan()
+        core.registry.join(session, resuming: candidate.hello.resumeSession, port: port)
+    }
+
+    /// The device's older connections take nothing more: it is welcome.
+    private func openSession() {
+        guard let registered, case .authenticating = machine.state else { return }
         core.logger.debug(
             "a device is here",
-            metadata: ["session": "\(session.number)", "format": "\(format.rawValue)"])
-        perform(actions)
+            metadata: ["session": "\(registered.number)", "format": "\(format.rawValue)"])
+        perform(machine.open(registered, now: now))
     }
 
     private func refresh(_ request: UInt32, _ token: String) {
@@ -385,7 +396,8 @@ extension ConnectionHandler {
     }
 
     private func leave() {
-        guard let registered else { return }
+        guard let registered, isRegistered else { return }
+        isRegistered = false
         core.registry.leave(registered.account, registered.device, number: registered.number)
         core.metrics.sessionEnded()
     }
@@ -393,6 +405,8 @@ extension ConnectionHandler {
     /// The transport is gone.
     private func finish() {
         perform(machine.disconnected())
+        // One that ended before its welcome has no session to leave.
+        leave()
         timer?.task.cancel()
         timer = nil
         port?.close()

@@ -14,7 +14,10 @@ final class ConnectionPort: Sendable {
         case completed(UInt32, ServerAnswer)
         case pushed(Pushed)
         case notice(sender: String, epoch: UInt64, maxSequence: UInt32)
-        case end(Ending)
+        /// Another connection of the device is there: end, and say when nothing more is taken.
+        case replaced(whenDeaf: @Sendable () -> Void)
+        /// The older connections of the device take nothing more.
+        case alone
     }
 
     private struct State {
@@ -41,11 +44,12 @@ final class ConnectionPort: Sendable {
 
     /// Leaves an event.
     func post(_ event: Event) {
-        let isFirst = state.withLock { state in
-            guard !state.isClosed else { return false }
+        let (isFirst, isClosed) = state.withLock { state in
+            guard !state.isClosed else { return (false, true) }
             state.events.append(bounded(event, &state))
-            return state.events.count == 1
+            return (state.events.count == 1, false)
         }
+        if isClosed, case .replaced(let whenDeaf) = event { whenDeaf() }
         guard isFirst else { return }
         eventLoop.execute { [wake] in wake.value() }
     }
@@ -64,15 +68,17 @@ final class ConnectionPort: Sendable {
 
     /// Nothing more is taken in.
     func close() {
-        state.withLock { state in
+        let events = state.withLock { state in
             state.isClosed = true
-            state.events = []
+            defer { state.events = [] }
+            return state.events
         }
+        for case .replaced(let whenDeaf) in events { whenDeaf() }
     }
 
     private func bounded(_ event: Event, _ state: inout State) -> Event {
         switch event {
-        case .greeted, .completed, .end: return event
+        case .greeted, .completed, .replaced, .alone: return event
         case .notice: state.pushCount += 1
         case .pushed(let pushed):
             state.pushCount += 1
@@ -94,7 +100,7 @@ final class ConnectionPort: Sendable {
         state.events.removeAll { waiting in
             switch waiting {
             case .pushed, .notice: true
-            case .greeted, .completed, .end: false
+            case .greeted, .completed, .replaced, .alone: false
             }
         }
         state.pushBytes = 0

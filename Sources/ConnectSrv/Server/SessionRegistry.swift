@@ -38,7 +38,10 @@ final class SessionRegistry: Sendable {
     }
 
     /// A session begins. It takes the place of the device's session before, and of the one that it
-    /// says it resumes.
+    /// says it resumes; `port` gets `alone` when those take nothing more.
+    ///
+    /// A device that is welcome settles by the store's numbers what its older connection sent. What
+    /// that one still had in its buffers would be stored behind its back.
     func join(
         _ session: ConnectionStateMachine.Session, resuming: UInt64, port: ConnectionPort
     ) {
@@ -59,9 +62,13 @@ final class SessionRegistry: Sendable {
             state.report(session.account, session.device, session.number, isOnline: true)
             return replaced
         }
+        guard !replaced.isEmpty else { return port.post(.alone) }
+        let others = Countdown(replaced.count)
         for entry in replaced {
             entry.port.post(
-                .end(Ending(.replaced, "a newer connection of this device took over")))
+                .replaced {
+                    if others.isLast() { port.post(.alone) }
+                })
         }
     }
 
@@ -99,5 +106,16 @@ final class SessionRegistry: Sendable {
             pushed.message = message.onWire
             return .pushed(pushed)
         }
+    }
+}
+
+/// Says who of several is the last.
+private final class Countdown: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ count: Int) { left = Atomic(count) }
+
+    func isLast() -> Bool {
+        left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0
     }
 }
