@@ -4,6 +4,8 @@ public enum ClientEvent: Hashable, Sendable {
     case connection(ConnectionState)
     /// Incoming messages were stored: how many, and who sent them.
     case received(peer: String, count: Int)
+    /// What waited on the server when this connection began is stored here; once a connection.
+    case caughtUp
     /// The server's history is another one (it was restored): conversations begin anew, what is
     /// held is dropped by its identity, nothing is skipped.
     case epochChanged(conversations: Int)

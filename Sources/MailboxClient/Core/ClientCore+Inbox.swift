@@ -135,6 +135,10 @@ extension ClientCore {
             let left = try InboxTable.unheard(
                 epoch: link?.epoch ?? 0, limit: Self.syncCursorsMaximum, db)
             for conversation in left { link?.want(acknowledge: true, conversation.id) }
+            if link?.isCaughtUp == false, link?.needsSync == false {
+                link?.isCaughtUp = true
+                say(.caughtUp)
+            }
         }
     }
 

@@ -64,9 +64,11 @@ extension ClientCore {
     }
 
     private var sendRoom: Int {
-        guard let link else { return 0 }
+        guard let link, now >= link.sendingPausedUntil else { return 0 }
         // Requests of the inbox and the session need room, too.
-        let maximum = min(configuration.sendsInFlightMaximum, max(1, link.requestsMaximum - 16))
+        let maximum = min(
+            configuration.sendsInFlightMaximum, max(1, link.requestsMaximum - 16),
+            Int(link.sendWindow))
         guard link.sendBytesInFlight < configuration.sendBytesInFlightMaximum else { return 0 }
         return max(0, maximum - link.sendsInFlight)
     }
@@ -166,6 +168,7 @@ extension ClientCore {
                 device: device, conversation: conversation, through: sent.clientSequence, db)
         }
         link?.lanes[conversation]?.failures = 0
+        link?.widenSendWindow(configuration.sendsInFlightMaximum)
         settle(sent.id, .accepted(sequence))
         if sequence == SequenceNumber.max {
             say(.sequenceExhausted(peer: try InboxTable.find(conversation, db)?.peer ?? ""))
@@ -198,6 +201,16 @@ extension ClientCore {
                 reason: RefusalReason(rawValue: refused.code.rawValue) ?? .invalidArgument,
                 text: refused.message)
         default:
+            // Those that were under way with the first one say nothing new.
+            if refused.code == .overloaded, lane.mode == .open, let link,
+                now >= link.sendingPausedUntil
+            {
+                let rest = configuration.timing.backoffInitialMilliseconds
+                let wait = max(
+                    Int64(refused.retryAfterMilliseconds),
+                    Int64.random(in: max(1, rest)...max(1, 2 * rest), using: &random))
+                self.link?.slowDown(until: now + wait)
+            }
             link?.lanes[conversation] = lane
             pause(conversation, after: refused)
             return

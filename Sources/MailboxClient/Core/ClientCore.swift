@@ -71,8 +71,8 @@ final class ClientCore {
             for conversation in link?.paused ?? [] {
                 deadline = min(deadline, link?.lanes[conversation]?.pausedUntil ?? .max)
             }
-            if let until = link?.receivingPausedUntil, until > now {
-                deadline = min(deadline, until)
+            for until in [link?.receivingPausedUntil, link?.sendingPausedUntil] {
+                if let until, until > now { deadline = min(deadline, until) }
             }
             deadline = min(deadline, link?.syncAt ?? .max)
         }
@@ -231,7 +231,9 @@ final class ClientCore {
     private func hello(_ connection: UInt64, _ token: String, _ db: Database) throws {
         let device = try DeviceTable.toConnect(db)
         let session = try ClientTable.state(db).session
-        link = Link(connection: connection, device: device)
+        link = Link(
+            connection: connection, device: device,
+            sendWindow: configuration.sendsInFlightMaximum)
         request(.hello) { frame in
             frame.hello = .with {
                 $0.token = token

@@ -43,9 +43,10 @@ struct Link {
     private var nextRequest: UInt32 = 1
     private var oldestRequest: UInt32 = 1
 
-    init(connection: UInt64, device: DeviceTable.Device) {
+    init(connection: UInt64, device: DeviceTable.Device, sendWindow: Int) {
         self.connection = connection
         self.device = device
+        self.sendWindow = Double(max(1, sendWindow))
     }
 
     /// The number for a request.
@@ -82,6 +83,21 @@ struct Link {
     var paused: [Int64] = []
     var sendsInFlight = 0
     var sendBytesInFlight = 0
+    /// As many sends may be under way: it halves when the server says that they are too many, and
+    /// grows by one with each eight windows that are answered.
+    private(set) var sendWindow: Double
+    /// Until then nothing is sent: the server's allowance grows meanwhile, so that a rest costs
+    /// nothing, while a refusal for each message would end the connection.
+    private(set) var sendingPausedUntil: Int64 = 0
+
+    mutating func slowDown(until time: Int64) {
+        sendWindow = max(1, sendWindow / 2)
+        sendingPausedUntil = max(sendingPausedUntil, time)
+    }
+
+    mutating func widenSendWindow(_ maximum: Int) {
+        sendWindow = min(Double(maximum), sendWindow + 1 / (8 * sendWindow))
+    }
 
     mutating func enqueue(_ conversation: Int64) {
         guard lanes[conversation, default: Lane()].isQueued == false else { return }
@@ -101,6 +117,8 @@ struct Link {
     /// When to sync again, though nothing was pushed: a push may be lost in a crash of the server.
     var syncAt: Int64 = .max
     var isSyncing = false
+    /// What waited when this connection began is stored.
+    var isCaughtUp = false
     var receiving: [Int64: Receiving] = [:]
     /// Conversations of `receiving` that want a look, in their order; may name some twice.
     var receivingWork: [Int64] = []
