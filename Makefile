@@ -79,7 +79,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
 OTHER_TESTS := test-embedding test-benchmarks test-proto lint-proto test-interop test-web test-bench-daemon \
-    test-model fuzz-smoke
+    test-model fuzz-smoke test-bench-client test-example-chat
 .PHONY: test
 ifdef FILTER
 test: deps build-tests
@@ -100,6 +100,10 @@ build-tests: deps
 .PHONY: test-embedding
 test-embedding: deps ## build and run the embedding example; prove that it compiles the engine alone
 	Examples/Embedding/check
+
+.PHONY: test-example-chat
+test-example-chat: build-tests ## let two programs of the chat example talk through a server
+	@Examples/Chat/check "$$($(BUILD) --show-bin-path)"
 
 .PHONY: test-benchmarks
 test-benchmarks: deps-bench ## run the benchmarks for a moment, so that they never rot
@@ -375,18 +379,32 @@ test-bench-daemon: build-tests ## run the daemon's benchmark for a moment, witho
 	Benchmarks/daemon/bench.py --smoke --only mailboxd --mailboxd $$bin/mailboxd \
 	    --daemon-bench $$bin/daemon-bench
 
-DOCUMENTED := Mailbox StoreEngine
+.PHONY: bench-client
+bench-client: deps ## measure the client library: a drain of 100 000 messages, send against a sync
+	$(BUILD) -c release --product mailboxd
+	$(BUILD) -c release --product client-bench
+	@"$$($(BUILD) -c release --show-bin-path)/client-bench" $(BENCH_FLAGS)
+
+.PHONY: test-bench-client
+test-bench-client: build-tests ## run the client's benchmark for a moment
+	@"$$($(BUILD) --show-bin-path)/client-bench" --messages 500 --sends 50
+
+DOCUMENTED := Mailbox StoreEngine MailboxClient
 SYMBOLS := $(CURDIR)/.build-docs/symbols
 .PHONY: docs
 docs: deps ## write the public interface's pages into .build-docs, one folder a module
 	mkdir -p $(SYMBOLS)
-	$(BUILD) --target StoreEngine --scratch-path .build-docs -Xswiftc -emit-symbol-graph \
-	    -Xswiftc -emit-symbol-graph-dir -Xswiftc $(SYMBOLS) \
-	    -Xswiftc -symbol-graph-minimum-access-level -Xswiftc public
+	for target in StoreEngine MailboxClient; do \
+	    $(BUILD) --target $$target --scratch-path .build-docs \
+	        -Xswiftc -emit-symbol-graph \
+	        -Xswiftc -emit-symbol-graph-dir -Xswiftc $(SYMBOLS) \
+	        -Xswiftc -symbol-graph-minimum-access-level -Xswiftc public; \
+	done
 	for module in $(DOCUMENTED); do \
 	    rm -rf .build-docs/$$module.symbols .build-docs/$$module; \
 	    mkdir .build-docs/$$module.symbols; \
-	    cp $(SYMBOLS)/$$module*.symbols.json .build-docs/$$module.symbols; \
+	    find $(SYMBOLS) \( -name "$$module.symbols.json" -o -name "$$module@*.symbols.json" \) \
+	        -exec cp {} .build-docs/$$module.symbols \; ; \
 	    catalog=Sources/$$module/$$module.docc; \
 	    docc convert $$([[ ! -d $$catalog ]] || echo $$catalog) \
 	        --additional-symbol-graph-dir .build-docs/$$module.symbols \

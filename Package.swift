@@ -221,10 +221,24 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ] + grpc,
             path: "Benchmarks/daemon-bench", swiftSettings: house),
+        // Measures the client library against a daemon that it starts; no product of the package.
+        .executableTarget(
+            name: "client-bench",
+            dependencies: [
+                "MailboxClient", "Mailbox", "ServerTesting", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/client-bench", swiftSettings: house),
+        // The sources of Examples/Chat, compiled with everything else: as a package of its own,
+        // which it is for its readers, it would compile all dependencies a second time.
+        .executableTarget(
+            name: "chat-example", dependencies: ["MailboxClient", "Mailbox"],
+            path: "Examples/Chat/Sources/Chat", swiftSettings: house),
         .executableTarget(
             name: "mailboxctl",
             dependencies: [
-                "Mailbox", "StoreEngine", "StoreAPI", "CZlib",
+                "Mailbox", "StoreEngine", "StoreAPI", "CZlib", "MailboxClient", logging,
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -315,10 +329,20 @@ let package = Package(
                 "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
             ] + grpc,
             swiftSettings: house),
+        // Starts `mailboxd all` and signs tokens, for tests and benchmarks of its clients.
+        .target(
+            name: "ServerTesting",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            path: "Tests/ServerTesting", swiftSettings: house),
+        // What the client's kill tests start and kill; no product of the package.
+        .executableTarget(
+            name: "client-worker", dependencies: ["MailboxClient", "Mailbox", logging],
+            path: "Tests/client-worker", swiftSettings: house),
         .testTarget(
             name: "MailboxClientTests",
             dependencies: [
-                "MailboxClient", "ClientWire", "Mailbox", "MailboxTesting", logging,
+                "MailboxClient", "ClientWire", "Mailbox", "MailboxTesting", "ServerTesting",
+                "mailboxd", "client-worker", logging,
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + webSocket,
@@ -326,7 +350,8 @@ let package = Package(
         .testTarget(
             name: "mailboxctlTests",
             dependencies: [
-                "mailboxctl", "StoreSrv", "StoreAPI", "StoreEngine", "Mailbox", logging, metrics,
+                "mailboxctl", "mailboxd", "ServerTesting", "MailboxClient", "StoreSrv", "StoreAPI",
+                "StoreEngine", "Mailbox", logging, metrics,
             ],
             swiftSettings: houseButForMembers),
         .testTarget(name: "TidyTests", swiftSettings: house),

@@ -1,5 +1,6 @@
 import Glibc
 import Mailbox
+import MailboxClient
 
 /// How the tool ends: after `sysexits.h`, so that scripts can decide by it.
 enum ExitStatus: Int32 {
@@ -41,6 +42,7 @@ extension Failure {
         switch error {
         case let failure as Failure: self = failure
         case let error as StoreError: self.init(store: error)
+        case let error as ClientError: self.init(client: error)
         default:
             self.init(code: "internal", message: String(describing: error), status: .software)
         }
@@ -53,6 +55,21 @@ extension Failure {
         if let cause = error.cause { message += " (\(cause))" }
         self.init(
             code: error.code.description, message: message, status: Self.status(of: error.code))
+    }
+
+    /// What the client library refused or failed with.
+    init(client error: ClientError) {
+        let status: ExitStatus
+        switch error.code {
+        case .invalidArgument, .messageTooLarge, .sequenceExhausted, .databaseTooNew:
+            status = .data
+        case .outboxFull, .locked, .closed: status = .unavailable
+        case .database: status = .inputOutput
+        default: status = .software
+        }
+        var message = error.message
+        if let cause = error.cause { message += " (\(cause))" }
+        self.init(code: error.code.description, message: message, status: status)
     }
 
     private static func status(of code: StoreError.Code) -> ExitStatus {

@@ -19,6 +19,9 @@ struct MailboxCtl: AsyncParsableCommand {
               mailboxctl fetch --connect localhost:7180 anna bert
               mailboxctl verify mail --json
 
+            chat, send and receive are a device of an account: they keep its messages in a \
+            database of their own, and speak to the server for devices.
+
             EXIT CODES
               0   done
               1   the store is damaged: verify found problems, or a command met bytes
@@ -32,7 +35,7 @@ struct MailboxCtl: AsyncParsableCommand {
               70  an error in the tool itself
               74  reading or writing failed, or no space is left
               75  the connection to the daemon was lost before its answer: it may be done
-                  once, or not at all
+                  once, or not at all; send: saved, and not accepted in time
               77  no right to read or write
 
             Errors are one line on standard error: mailboxctl: CODE: MESSAGE
@@ -46,6 +49,9 @@ struct MailboxCtl: AsyncParsableCommand {
                     AppendCommand.self, FetchCommand.self, ReadCommand.self, AckCommand.self,
                     HeadCommand.self, InboxCommand.self, WatchCommand.self,
                 ]),
+            CommandGroup(
+                name: "A device",
+                subcommands: [ChatCommand.self, SendCommand.self, ReceiveCommand.self]),
             CommandGroup(
                 name: "Traces",
                 subcommands: [

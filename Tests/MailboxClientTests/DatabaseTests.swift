@@ -9,7 +9,11 @@ final class Scratch: Sendable {
     let path: String
 
     init() throws {
-        path = NSTemporaryDirectory() + "/mailbox-client-\(UUID().uuidString)"
+        // As the system itself would write it: what watches files compares paths.
+        path =
+            URL(filePath: NSTemporaryDirectory()).standardizedFileURL
+            .appending(path: "mailbox-client-\(UUID().uuidString)")
+            .resolvingSymlinksInPath().path(percentEncoded: false)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -34,7 +34,7 @@ enum BannedRule {
     }
 
     private static func isSource(_ file: SourceFile) -> Bool {
-        file.isSwift && file.path.hasPrefix("Sources/")
+        file.isSwift && file.path.hasPrefix("Sources/") && !file.isShown
     }
 
     private static func callViolations(in file: SourceFile) -> [Violation] {

@@ -45,7 +45,7 @@ enum ImportRule {
         ],
         "mailboxctl": [
             "Mailbox", "StoreEngine", "StoreAPI", "GRPCCore", "GRPCNIOTransportHTTP2", "CZlib",
-            "ArgumentParser", "Foundation", "Dispatch",
+            "MailboxClient", "NIOSSL", "Logging", "ArgumentParser", "Foundation", "Dispatch",
         ],
     ]
 

@@ -19,8 +19,12 @@ struct SourceFile {
     var isSwift: Bool { path.hasSuffix(".swift") }
     var isTest: Bool { path.hasPrefix("Tests/") }
 
+    /// Shown by documentation, and compiled by nobody.
+    var isShown: Bool { path.contains(".docc/") }
+
     /// The target that the file belongs to: `Sources/NAME/…` or `Tests/NAME/…`.
     var target: String? {
+        if isShown { return nil }
         let parts = path.split(separator: "/")
         guard parts.count >= 3, parts[0] == "Sources" || parts[0] == "Tests" else { return nil }
         return String(parts[1])

@@ -81,7 +81,7 @@ struct AppendCommand: StoreCommand {
     }
 
     /// Everything from standard input, no more than one byte beyond what any store takes.
-    private static func standardInput() throws(Failure) -> [UInt8] {
+    static func standardInput() throws(Failure) -> [UInt8] {
         let source = FileSource(standardInput: ())
         var bytes: [UInt8] = []
         let limit = (16 << 20) + 1

@@ -3,10 +3,13 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// A subcommand that goes on until it is interrupted: Ctrl-C ends it well, with exit code 0.
-protocol EndlessCommand: StoreCommand {}
+/// A subcommand that may go on until it is interrupted: Ctrl-C ends it well, with exit code 0.
+protocol InterruptedCommand: ConsoleCommand {}
 
-extension EndlessCommand {
+/// One on a store.
+protocol EndlessCommand: StoreCommand, InterruptedCommand {}
+
+extension InterruptedCommand {
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         let console = Console.standard

@@ -58,6 +58,9 @@ final class Console: Sendable {
         try write(line)
     }
 
+    /// Writes text of the answer as it stands.
+    func write(text: String) throws(Failure) { try write(Array(text.utf8)) }
+
     private func write(_ bytes: [UInt8]) throws(Failure) {
         let full = state.withLock { state -> [UInt8]? in
             state.output.append(contentsOf: bytes)

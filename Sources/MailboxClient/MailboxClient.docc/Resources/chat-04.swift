@@ -1,0 +1,57 @@
+import Foundation
+import Mailbox
+import MailboxClient
+
+/// A chat of two: `Chat SERVER TOKEN-FILE DATABASE PEER`. Lines of standard input are sent; what
+/// comes is shown.
+@main
+enum Chat {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count == 5 else {
+            show("usage: Chat ws://HOST:PORT TOKEN-FILE DATABASE PEER")
+            exit(64)
+        }
+        let tokenFile = arguments[2]
+        let peer = try Address(arguments[4])
+
+        // One database is one device of one account.
+        let transport = try WebSocketTransport(to: ServerAddress(arguments[1]))
+        let client = try MailboxClient(path: arguments[3], transport: transport) { _ in
+            try String(contentsOfFile: tokenFile, encoding: .utf8)
+        }
+        await client.start()
+
+        // Each message once, in order; again after a crash, until it is confirmed.
+        let reading = Task {
+            for await message in client.messages {
+                show("\(message.peer): \(String(decoding: message.body, as: UTF8.self))")
+                try await client.confirm(message)
+            }
+        }
+
+        // `send` returns when the message is safe on disk, with or without a connection.
+        var sent: [SentMessage] = []
+        for await line in lines() {
+            sent.append(try await client.send(Array(line.utf8), to: peer))
+        }
+
+        for message in sent { show("\(message.id): \(await message.settled())") }
+        try await client.shutdown()
+        try await reading.value
+    }
+
+    /// Lines of standard input. Reading blocks, so a thread of its own does.
+    private static func lines() -> AsyncStream<String> {
+        let (lines, continuation) = AsyncStream.makeStream(of: String.self)
+        Thread.detachNewThread {
+            while let line = readLine() { continuation.yield(line) }
+            continuation.finish()
+        }
+        return lines
+    }
+
+    private static func show(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+}
