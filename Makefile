@@ -79,7 +79,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
 OTHER_TESTS := test-embedding test-benchmarks test-proto lint-proto test-interop test-web test-bench-daemon \
-    test-model fuzz-smoke test-bench-client test-example-chat
+    test-bench-e2e test-bench-client test-example-chat test-model fuzz-smoke
 .PHONY: test
 ifdef FILTER
 test: deps build-tests
@@ -378,6 +378,18 @@ test-bench-daemon: build-tests ## run the daemon's benchmark for a moment, witho
 	@bin=$$($(BUILD) --show-bin-path); \
 	Benchmarks/daemon/bench.py --smoke --only mailboxd --mailboxd $$bin/mailboxd \
 	    --daemon-bench $$bin/daemon-bench
+
+.PHONY: bench-e2e
+bench-e2e: deps ## measure the whole path, from device to device, with WebSocket clients
+	$(BUILD) -c release --product mailboxd
+	$(BUILD) -c release --product e2e-bench
+	@bin=$$($(BUILD) -c release --show-bin-path); \
+	Benchmarks/e2e/bench.py $(BENCH_FLAGS) --mailboxd $$bin/mailboxd --bench $$bin/e2e-bench
+
+.PHONY: test-bench-e2e
+test-bench-e2e: build-tests ## run the benchmark of the whole path for a moment
+	@bin=$$($(BUILD) --show-bin-path); \
+	Benchmarks/e2e/bench.py --smoke --mailboxd $$bin/mailboxd --bench $$bin/e2e-bench
 
 .PHONY: bench-client
 bench-client: deps ## measure the client library: a drain of 100 000 messages, send against a sync

@@ -221,6 +221,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ] + grpc,
             path: "Benchmarks/daemon-bench", swiftSettings: house),
+        // The devices of the benchmark of the whole path; no product of the package.
+        .executableTarget(
+            name: "e2e-bench",
+            dependencies: [
+                "ClientWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Benchmarks/e2e-bench", swiftSettings: house),
         // Measures the client library against a daemon that it starts; no product of the package.
         .executableTarget(
             name: "client-bench",
@@ -325,8 +336,11 @@ let package = Package(
             name: "mailboxdTests",
             dependencies: [
                 "mailboxd", "ServiceHost", "StoreSrv", "SendSrv", "RecvSrv", "PushSrv",
-                "ConnectSrv",
+                "ConnectSrv", "MailboxClient",
                 "StoreAPI", "StoreEngine", "Mailbox", "MailboxTesting", logging,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ] + grpc,
             swiftSettings: house),
         // Starts `mailboxd all` and signs tokens, for tests and benchmarks of its clients.
