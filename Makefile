@@ -10,9 +10,9 @@ SWIFT ?= swift
 BUILD := SWIFT_DETERMINISTIC_HASHING=1 $(SWIFT) build
 # `make test FILTER=TidyTests` runs one suite.
 FILTER ?=
-# `make run TRACE=path/to/trace.tsv.gz` replays a real trace.
+# `make run-engine TRACE=path/to/trace.tsv.gz` replays a real trace.
 TRACE ?=
-# `make run STORE=path/to/new/store` keeps the store; without it, it is temporary.
+# `make run-engine STORE=path/to/new/store` keeps the store; without it, it is temporary.
 STORE ?=
 # Tests that draw random operations run this many seeds under a sanitizer.
 SANITIZE_SEEDS ?= 40
@@ -59,11 +59,30 @@ deps-bench: deps ## install what only the benchmarks link (RocksDB)
 deps-bench-daemon: deps ## install the daemon's peers (Redis, NATS, PostgreSQL); start none
 	@Benchmarks/daemon/install-peers .build-bench-daemon
 
+# `make run RUN_FLAGS='--directory DIR --connect-port 7190'`
+RUN_FLAGS ?=
 .PHONY: run
-run: deps ## replay a trace through the engine, fetch all, compact, verify, and show the figures
+run: deps ## run everything in one process on loopback, say where it is and what to do; Ctrl-C ends it
+	$(BUILD) -c release --product mailboxd
+	$(BUILD) -c release --product mailboxctl
+	@exec "$$($(BUILD) -c release --show-bin-path)/mailboxd" all --development $(RUN_FLAGS)
+
+.PHONY: run-engine
+run-engine: deps ## replay a trace through the engine, fetch all, compact, verify, and show the figures
 	$(BUILD) -c release --product mailboxctl
 	@"$$($(BUILD) -c release --show-bin-path)/mailboxctl" demo \
 	    $(if $(TRACE),--trace '$(TRACE)') $(if $(STORE),--store '$(STORE)')
+
+# `make demo TRACE=path/to/trace.tsv.gz CLUSTER=1`; DEMO_FLAGS are those of `mailboxctl deliver`.
+CLUSTER ?=
+DEMO_FLAGS ?=
+.PHONY: demo
+demo: deps ## replay a trace through real WebSocket clients, against one process, or CLUSTER=1 five roles
+	$(BUILD) -c release --product mailboxd
+	$(BUILD) -c release --product mailboxctl
+	@bin=$$($(BUILD) -c release --show-bin-path); \
+	deploy/demo --mailboxd $$bin/mailboxd --mailboxctl $$bin/mailboxctl \
+	    $(if $(CLUSTER),--cluster) $(if $(TRACE),--trace '$(TRACE)') $(DEMO_FLAGS)
 
 # `make run-cluster CLUSTER_FLAGS='--directory DIR --base-port 7100'`
 CLUSTER_FLAGS ?=

@@ -248,8 +248,10 @@ let package = Package(
         .executableTarget(
             name: "mailboxctl",
             dependencies: [
-                "Mailbox", "StoreEngine", "StoreAPI", "CZlib", "MailboxClient", logging,
+                "Mailbox", "StoreEngine", "StoreAPI", "MailboxClient", "ClientWire", "CZlib", logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -315,8 +317,8 @@ let package = Package(
         .testTarget(
             name: "ConnectSrvTests",
             dependencies: [
-                "ConnectSrv", "StoreAPI", "ClientWire", "Mailbox", "MailboxTesting", logging,
-                metrics,
+                "ConnectSrv", "StoreAPI", "ClientWire", "Mailbox", "MailboxTesting",
+                "MetricsText", logging, metrics,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -365,7 +367,7 @@ let package = Package(
             name: "mailboxctlTests",
             dependencies: [
                 "mailboxctl", "mailboxd", "ServerTesting", "MailboxClient", "StoreSrv", "StoreAPI",
-                "StoreEngine", "Mailbox", logging, metrics,
+                "StoreEngine", "ClientWire", "Mailbox", logging, metrics,
             ],
             swiftSettings: houseButForMembers),
         .testTarget(name: "TidyTests", swiftSettings: house),

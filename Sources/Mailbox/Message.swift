@@ -69,11 +69,21 @@ public struct AppendResult: Hashable, Sendable {
     public var isDuplicate: Bool
     /// The level under which this answer was given.
     public var durability: Durability
+    /// When the message was stored, in milliseconds since 1970: what a fetch will say of it. nil
+    /// for a duplicate: a fetch says it.
+    public var timestampMilliseconds: Int64?
+    /// The epoch that the sequence belongs to. nil when a server did not tell it.
+    public var epoch: Epoch?
 
     /// What became of one append.
-    public init(sequence: SequenceNumber?, isDuplicate: Bool, durability: Durability) {
+    public init(
+        sequence: SequenceNumber?, isDuplicate: Bool, durability: Durability,
+        timestampMilliseconds: Int64? = nil, epoch: Epoch? = nil
+    ) {
         self.sequence = sequence
         self.isDuplicate = isDuplicate
         self.durability = durability
+        self.timestampMilliseconds = timestampMilliseconds
+        self.epoch = epoch
     }
 }

@@ -16,10 +16,14 @@ public struct PushConfiguration: Sendable {
     public var registryPath: String
     /// Devices of one account that may be registered.
     public var devicesPerAccountMaximum = 32
-    /// Pushes that wait to be looked at for devices that are not online.
+    /// Pushes that wait to be looked at for devices that are not online, or for an instance of
+    /// ConnectSrv to take them; of what comes above it only the newest of each mailbox is kept.
     public var pushesWaitingMaximum = 65_536
     /// Their bytes.
     public var waitingBytesMaximum = 64 << 20
+    /// When too much waited even for that: the shortest time between two looks at what all
+    /// registered devices are owed.
+    public var lookAgainDelay = Duration.seconds(30)
     /// Devices that are owed a notification; above it the others hear with their next message.
     public var owedMaximum = 100_000
     /// Notifications under way at once.

@@ -12,19 +12,28 @@ internal import Synchronization
 /// registered accounts, and notifies those who have something unconfirmed: what was owed before may
 /// be notified twice, and is never forgotten.
 public final class PushHub: PushAttaching, PushNotifying, Service {
-    private let registry: DeviceRegistry
-    private let receiver: any MessageReceiving
-    private let configuration: PushConfiguration
-    private let activity: PushActivity
-    private let logger: Logger
+    let registry: DeviceRegistry
+    let receiver: any MessageReceiving
+    let configuration: PushConfiguration
+    let activity: PushActivity
+    let logger: Logger
     private let caller: HTTPCaller
-    private let services: Notifier.Services
-    private let presence = Mutex(PresenceTable())
+    let services: Notifier.Services
+    let presence: Mutex<Presence>
     /// Stored messages that wait to be looked at for devices that are not online.
-    private let queue: NotifyQueue
-    private let notifier: Notifier
-    /// Accounts that were online when their instance attached again.
-    private let reattached: AccountQueue
+    let queue: NotifyQueue
+    let notifier: Notifier
+    /// Accounts that are online, and whose heads are to be looked at: pushes for them may be lost.
+    let unsure = AccountQueue()
+    /// Accounts that came online at an instance that is attached.
+    let newcomers = AccountQueue()
+    /// Rung when it is not known any more which registered devices are owed something.
+    let lost = Alarm()
+
+    struct Presence {
+        var table = PresenceTable()
+        var recent: RecentPushes
+    }
 
     /// - Parameters:
     ///   - receiver: knows the heads.
@@ -58,7 +67,14 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
         notifier = Notifier(
             registry: registry, receiver: receiver, services: services,
             configuration: configuration, activity: activity, logger: logger)
-        reattached = AccountQueue(countMaximum: configuration.owedMaximum)
+        presence = Mutex(Presence(recent: RecentPushes(now: .now)))
+    }
+
+    /// What is to wait for an instance of ConnectSrv that is attached from afar.
+    func attachmentQueue() -> NotifyQueue {
+        NotifyQueue(
+            countMaximum: configuration.pushesWaitingMaximum,
+            bytesMaximum: configuration.waitingBytesMaximum)
     }
 
     /// Works until a graceful shutdown, or until the task is cancelled; once. What is owed then is
@@ -67,7 +83,8 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.notifier.run() }
             group.addTask { await self.lookAtPushes() }
-            group.addTask { await self.lookAtReattached() }
+            group.addTask { await self.lookAtUnsure() }
+            group.addTask { await self.lookAtNewcomers() }
             group.addTask { await self.recover() }
             group.addTask {
                 try? await gracefulShutdown()
@@ -82,11 +99,13 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     }
 
     /// Sessions that are online, as far as is known.
-    var sessionCount: Int { presence.withLock { $0.sessionCount } }
+    var sessionCount: Int { presence.withLock { $0.table.sessionCount } }
 
     /// Brings the metrics that are read on demand up to date.
     public func collectMetrics() {
-        let (sessions, attachments) = presence.withLock { ($0.sessionCount, $0.attachmentCount) }
+        let (sessions, attachments) = presence.withLock {
+            ($0.table.sessionCount, $0.table.attachmentCount)
+        }
         activity.set(sessions: sessions, attachments: attachments)
         activity.set(owed: notifier.owedCount, waiting: queue.count)
     }
@@ -99,16 +118,26 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     /// - Returns: false when no notification will be made of it, because too much waits.
     @discardableResult
     func take(_ push: Push) -> Bool {
-        let deliveries = presence.withLock { $0.deliveries(to: push.mailbox.receiver) }
-        for deliver in deliveries { deliver(push) }
-        activity.delivered(deliveries.count)
+        let deliveries = presence.withLock { presence in
+            presence.recent.note(push, now: .now)
+            return presence.table.deliveries(to: push.mailbox.receiver)
+        }
+        deliver([push], by: deliveries)
         let isTaken = services.isEmpty || queue.add(push)
         activity.taken(isDropped: !isTaken)
         return isTaken
     }
 
+    func deliver(_ pushes: [Push], by deliveries: [PresenceTable.Deliver]) {
+        for push in pushes {
+            for deliver in deliveries { deliver(push) }
+        }
+        activity.delivered(pushes.count * deliveries.count)
+    }
+
     private func lookAtPushes() async {
         while let pushes = await queue.next() {
+            if queue.takeLoss() { lost.ring() }
             var newest: [Address: Push] = [:]
             for push in pushes { newest[push.mailbox.receiver] = push }
             do throws(StoreError) {
@@ -124,12 +153,13 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
         }
     }
 
-    private func owe(
+    func owe(
         _ registration: PushRegistration, _ news: OwedTable.News?, delay: Duration? = nil
     ) {
         let key = DeviceKey(account: registration.account, device: registration.device)
-        let isOnline = presence.withLock { $0.isOnline(key.account, key.device) }
-        notifier.owe(key, news, isOnline: isOnline, delay: isOnline ? nil : delay)
+        let isOnline = presence.withLock { $0.table.isOnline(key.account, key.device) }
+        let isTaken = notifier.owe(key, news, isOnline: isOnline, delay: isOnline ? nil : delay)
+        if !isTaken { lost.ring() }
     }
 
     private func news(of push: Push) -> OwedTable.News? {
@@ -148,16 +178,16 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     public func attach(
         _ instance: String, deliver: @escaping @Sendable (Push) -> Void
     ) -> any PushAttachment {
-        let number = presence.withLock { $0.attach(instance, deliver) }
+        let number = presence.withLock { $0.table.attach(instance, deliver) }
         return HubAttachment(hub: self, number: number)
     }
 
     func report(_ change: PresenceChange, _ number: PresenceTable.AttachmentNumber) {
-        presence.withLock { $0.note(change, number) }
+        presence.withLock { $0.table.note(change, number) }
     }
 
     func detach(_ number: PresenceTable.AttachmentNumber) {
-        presence.withLock { $0.detach(number) }
+        presence.withLock { $0.table.detach(number) }
     }
 
     /// Keeps where to notify a device: see ``PushAttaching``.
@@ -179,65 +209,6 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     public func unregister(_ account: Address, device: DeviceID) async throws(StoreError) {
         try await registry.forget(account, device: device)
         notifier.forget(DeviceKey(account: account, device: device))
-    }
-
-    // MARK: Recovery
-
-    /// Accounts were online when their instance attached: what was stored while it was not attached
-    /// here was pushed by nobody, perhaps.
-    func lookFor(_ accounts: Set<Address>) {
-        for account in accounts { reattached.add(account) }
-    }
-
-    private func lookAtReattached() async {
-        while let account = await reattached.next() {
-            do throws(StoreError) {
-                let epoch = try await receiver.epoch
-                let page = try await receiver.inbox(account, after: nil, limit: 1_000)
-                for entry in page.entries where entry.head.waitingCount > 0 {
-                    let mailbox = MailboxID(sender: entry.sender, receiver: account)
-                    let push = Push(
-                        mailbox: mailbox, epoch: epoch, content: .notice(max: entry.head.max))
-                    let deliveries = presence.withLock { $0.deliveries(to: account) }
-                    for deliver in deliveries { deliver(push) }
-                    activity.delivered(deliveries.count)
-                }
-            } catch {
-                logger.warning(
-                    "what waits for a device could not be looked up",
-                    metadata: ["code": "\(error.code)"])
-            }
-        }
-    }
-
-    /// Owes a notification to every registered device, once; those that have nothing unconfirmed
-    /// turn out to need none.
-    private func recover() async {
-        guard !services.isEmpty, (try? await Task.sleep(for: configuration.recoveryDelay)) != nil
-        else { return }
-        var after: Address?
-        var count = 0
-        while !Task.isCancelled {
-            do throws(StoreError) {
-                // Beside what comes in: half of the room at most.
-                while notifier.owedCount > configuration.owedMaximum / 2 {
-                    guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
-                }
-                let accounts = try await registry.accounts(after: after, limit: 256)
-                guard let last = accounts.last else { break }
-                for registration in try await registry.registrations(of: accounts) {
-                    owe(registration, nil, delay: .zero)
-                    count += 1
-                }
-                after = last
-            } catch {
-                logger.error(
-                    "registrations could not be read; trying again",
-                    metadata: ["code": "\(error.code)"])
-                try? await Task.sleep(for: .seconds(1))
-            }
-        }
-        logger.info("looked for what is owed", metadata: ["devices": "\(count)"])
     }
 }
 

@@ -11,30 +11,25 @@ internal import Synchronization
 /// anything back, and no mailbox's messages can overtake one another.
 ///
 /// **Push.** A message is handed to PushSrv once it is durable, without waiting. So is a duplicate
-/// whose sequence the store still knows: its first answer was lost, and with it perhaps the push.
-/// Devices drop what they hold already. A push names the epoch of the store that answered: it is
-/// looked up before and after, and a push whose store was replaced in between is dropped.
+/// whose sequence the store still knows, as a notice: its first answer was lost, and with it
+/// perhaps the push. Devices drop what they hold already. A push brings the message as a fetch
+/// would: sequence, time and epoch are what the store answered.
 public final class MessageSender: MessageSending, Sendable {
     /// How the store behind is asked for what its verbs do not tell.
     public struct Facts: Sendable {
-        /// The identity of the store's history, without a call where that is possible.
-        public var epoch: @Sendable () async throws(StoreError) -> Epoch
         /// The largest body that it takes, in bytes.
         public var bodyBytesMaximum: @Sendable () async throws(StoreError) -> Int
 
         /// How the store is asked.
         public init(
-            epoch: @escaping @Sendable () async throws(StoreError) -> Epoch,
             bodyBytesMaximum: @escaping @Sendable () async throws(StoreError) -> Int
         ) {
-            self.epoch = epoch
             self.bodyBytesMaximum = bodyBytesMaximum
         }
 
         /// Asks a store's server.
         public init(_ client: StoreClient) {
             self.init(
-                epoch: { () async throws(StoreError) in try await client.info().epoch },
                 bodyBytesMaximum: { () async throws(StoreError) in
                     try await client.info().messageBytesMaximum
                 })
@@ -47,7 +42,7 @@ public final class MessageSender: MessageSending, Sendable {
 
     /// - Parameters:
     ///   - storage: an engine in this process, or the client of a store's server.
-    ///   - facts: how the store is asked for its epoch and limits.
+    ///   - facts: how the store is asked for its limits.
     ///   - push: where durable messages are handed to.
     ///   - configuration: limits.
     ///   - activity: counts.
@@ -60,8 +55,8 @@ public final class MessageSender: MessageSending, Sendable {
         let bytes = max(1, configuration.waitingBytesMaximum / configuration.lanes)
         lanes = (0..<configuration.lanes).map { _ in
             SendLane(
-                storage: storage, epoch: facts.epoch, push: push, bytesMaximum: bytes,
-                configuration: configuration, activity: activity)
+                storage: storage, push: push, bytesMaximum: bytes, configuration: configuration,
+                activity: activity)
         }
     }
 
@@ -111,8 +106,6 @@ public struct SendConfiguration: Sendable {
     public var waitingBytesMaximum = 64 << 20
     /// The largest body that is pushed; of a larger one devices get a notice, and fetch it.
     public var pushBodyBytesMaximum = 16 << 10
-    /// Milliseconds since 1970, for the timestamps of pushes.
-    public var now: @Sendable () -> Int64 = { SystemClock.milliseconds() }
 
     /// All defaults.
     public init() {}

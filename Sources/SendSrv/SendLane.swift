@@ -24,20 +24,16 @@ final class SendLane: Sendable {
 
     private let state = Mutex(State())
     private let storage: any MailboxStorage
-    private let epoch: @Sendable () async throws(StoreError) -> Epoch
     private let push: any PushNotifying
     private let bytesMaximum: Int
     private let configuration: SendConfiguration
     private let activity: SendActivity
 
     init(
-        storage: any MailboxStorage,
-        epoch: @escaping @Sendable () async throws(StoreError) -> Epoch,
-        push: any PushNotifying, bytesMaximum: Int, configuration: SendConfiguration,
-        activity: SendActivity
+        storage: any MailboxStorage, push: any PushNotifying, bytesMaximum: Int,
+        configuration: SendConfiguration, activity: SendActivity
     ) {
         self.storage = storage
-        self.epoch = epoch
         self.push = push
         self.bytesMaximum = bytesMaximum
         self.configuration = configuration
@@ -80,14 +76,13 @@ final class SendLane: Sendable {
     private func work() async {
         while let batch = takeBatch() {
             let started = ContinuousClock.now
-            let before = try? await epoch()
             let outcomes = await store(batch)
             activity.sent(outcomes, took: .now - started)
             state.withLock { state in
                 for item in batch { state.bytes -= item.append.memoryBytes }
             }
             for (item, outcome) in zip(batch, outcomes) { item.whenDone(outcome) }
-            await handOver(batch, outcomes, before)
+            handOver(batch, outcomes)
         }
     }
 
@@ -122,22 +117,30 @@ final class SendLane: Sendable {
     }
 
     /// Hands what is durable to PushSrv, which never waits.
-    private func handOver(_ batch: [Item], _ outcomes: [Outcome], _ before: Epoch?) async {
-        guard let before, let after = try? await epoch(), before == after else { return }
-        let now = configuration.now()
+    private func handOver(_ batch: [Item], _ outcomes: [Outcome]) {
         for (item, outcome) in zip(batch, outcomes) {
-            guard case .success(let result) = outcome, let sequence = result.sequence else {
-                continue
-            }
-            let isSmall = item.append.body.count <= configuration.pushBodyBytesMaximum
-            let message = Message(
-                sequence: sequence, timestampMilliseconds: now, producer: item.append.producer,
-                body: item.append.body)
+            guard case .success(let result) = outcome, let sequence = result.sequence,
+                let epoch = result.epoch
+            else { continue }
             push.notify(
                 Push(
-                    mailbox: item.append.mailbox, epoch: after,
-                    content: isSmall ? .message(message) : .notice(max: sequence)))
+                    mailbox: item.append.mailbox, epoch: epoch,
+                    content: content(item.append, sequence, result.timestampMilliseconds)))
         }
+    }
+
+    /// The message itself when it is small and all of it is known; a duplicate's time is not, and
+    /// no other than the store's may reach a device.
+    private func content(
+        _ append: Append, _ sequence: SequenceNumber, _ timestamp: Int64?
+    ) -> Push.Content {
+        guard let timestamp, append.body.count <= configuration.pushBodyBytesMaximum else {
+            return .notice(max: sequence)
+        }
+        return .message(
+            Message(
+                sequence: sequence, timestampMilliseconds: timestamp, producer: append.producer,
+                body: append.body))
     }
 
     private static let closed = StoreError(

@@ -25,7 +25,8 @@ struct MailboxCtl: AsyncParsableCommand {
             EXIT CODES
               0   done
               1   the store is damaged: verify found problems, or a command met bytes
-                  that are not what was written
+                  that are not what was written; or deliver found that a message is
+                  missing, doubled, out of order or damaged
               64  the command line is not understood
               65  the data was refused: an invalid argument, a bad trace line, a
                   cursor that is ahead or of another epoch, a body that is too large
@@ -55,7 +56,8 @@ struct MailboxCtl: AsyncParsableCommand {
             CommandGroup(
                 name: "Traces",
                 subcommands: [
-                    ReplayCommand.self, DrainCommand.self, DemoCommand.self, BenchCommand.self,
+                    ReplayCommand.self, DrainCommand.self, DemoCommand.self, DeliverCommand.self,
+                    BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "The store",

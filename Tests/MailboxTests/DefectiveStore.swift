@@ -43,6 +43,8 @@ enum Defect: String, CaseIterable, Sendable {
     case accentsAreOne
     case caseIsOne
     case timestampsFollowNothing
+    case answersAnotherTime
+    case answersNoEpoch
     case producersAreNotHandedOut
     case isOpenWhenClosed
 
@@ -74,6 +76,7 @@ enum Defect: String, CaseIterable, Sendable {
         case .accentsAreOne: ["address: composed"]
         case .caseIsOne: ["address: composed", "inbox: senders"]
         case .timestampsFollowNothing: ["append: timestamps", "append: the head has"]
+        case .answersAnotherTime, .answersNoEpoch: ["append: the answer tells"]
         case .producersAreNotHandedOut: ["append: a message carries"]
         case .isOpenWhenClosed: ["close:"]
         }
@@ -130,6 +133,10 @@ extension DefectiveStore {
         }
         do {
             var result = try await model.append(append)
+            if defect == .answersAnotherTime, let time = result.timestampMilliseconds {
+                result.timestampMilliseconds = time + 1
+            }
+            if defect == .answersNoEpoch { result.epoch = nil }
             if result.isDuplicate {
                 if defect == .forgetsTheDuplicatesSequence { result.sequence = nil }
                 if defect == .storesDuplicates {

@@ -88,6 +88,37 @@ struct SendTests {
         }
     }
 
+    @Test("What is pushed is what a fetch brings, its time and epoch included, also over gRPC")
+    func asFetched() async throws {
+        let clock = ManualClock()
+        let model = ModelStore(configuration: ModelStore.Configuration(clock: clock))
+        let pushes = RecordedPushes()
+        let appends = try Self.appends(30, mailboxes: 3)
+        let fetched = try await ServiceStack.with(model, push: pushes) { stack in
+            for append in appends {
+                // The store's clock is not this machine's, and goes back now and then.
+                clock.advance(Int64(append.body.count % 7) * 40 - 100)
+                _ = try await stack.send.send(append)
+            }
+            var pages: [MailboxID: FetchResult] = [:]
+            for mailbox in Set(appends.map(\.mailbox)) {
+                pages[mailbox] = try await stack.receive.fetch(
+                    mailbox, cursor: .zero, limit: .standard)
+            }
+            return pages
+        }
+        #expect(pushes.all.count == appends.count)
+        for push in pushes.all {
+            guard case .message(let message) = push.content else {
+                Issue.record("a small message is pushed itself")
+                continue
+            }
+            let page = try #require(fetched[push.mailbox])
+            #expect(page.epoch == push.epoch)
+            #expect(page.messages.first { $0.sequence == message.sequence } == message)
+        }
+    }
+
     @Test("A duplicate is pushed again: the push may have been lost with the first answer")
     func duplicates() async throws {
         let model = ModelStore()
@@ -98,6 +129,8 @@ struct SendTests {
         #expect(try await sender.send(append).isDuplicate)
         await sender.drain()
         #expect(pushes.all.map(\.sequence) == [1, 1])
+        // Its time is the store's secret until it is fetched, so it is not pushed itself.
+        #expect(pushes.all.last?.content == .notice(max: 1))
     }
 
     @Test("A large body is not pushed, but a notice is")
@@ -117,20 +150,18 @@ struct SendTests {
         #expect(message.sequence == 2 && message.body.count == 16 << 10)
     }
 
-    @Test("A message of a store that was replaced meanwhile is not pushed under the new epoch")
+    @Test("A push names the epoch of the store that took the message, also when that is replaced")
     func replaced() async throws {
         let model = ModelStore()
         let pushes = RecordedPushes()
-        let epochs = Mutex([Epoch.mint(), Epoch.mint()])
-        let facts = MessageSender.Facts(
-            epoch: { () async throws(StoreError) in epochs.withLock { $0.popLast() ?? .mint() } },
-            bodyBytesMaximum: { () async throws(StoreError) in 70_000 })
-        let sender = MessageSender(
-            storage: model, facts: facts, push: pushes, configuration: SendConfiguration(),
-            activity: SendActivity(metrics: NOOPMetricsHandler.instance))
-        _ = try await sender.send(try Self.appends(1, mailboxes: 1)[0])
+        let sender = Self.sender(model, pushes)
+        let appends = try Self.appends(2, mailboxes: 1)
+        let epochs = [try await model.epoch, .mint()]
+        _ = try await sender.send(appends[0])
+        model.modify { $0.epoch = epochs[1] }
+        _ = try await sender.send(appends[1])
         await sender.drain()
-        #expect(pushes.all.isEmpty)
+        #expect(pushes.all.map(\.epoch) == epochs)
     }
 
     @Test("What finds no room is refused at once, and the rest goes on")

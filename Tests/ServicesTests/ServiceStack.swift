@@ -68,7 +68,6 @@ struct ServiceStack: Sendable {
 
     static func facts(_ storage: any MailboxStorage) -> MessageSender.Facts {
         MessageSender.Facts(
-            epoch: { () async throws(StoreError) in try await storage.epoch },
             bodyBytesMaximum: { () async throws(StoreError) in 70_000 })
     }
 

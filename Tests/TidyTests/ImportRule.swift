@@ -46,6 +46,7 @@ enum ImportRule {
         "mailboxctl": [
             "Mailbox", "StoreEngine", "StoreAPI", "GRPCCore", "GRPCNIOTransportHTTP2", "CZlib",
             "MailboxClient", "NIOSSL", "Logging", "ArgumentParser", "Foundation", "Dispatch",
+            "ClientWire", "SwiftProtobuf", "Crypto",
         ],
     ]
 

@@ -37,9 +37,11 @@ final class Daemon: @unchecked Sendable {
     }
 
     /// Starts a daemon in another role, on free ports, and waits until it is ready, or has ended.
-    static func start(role: String, _ arguments: [String]) async throws -> Daemon {
+    static func start(
+        role: String, _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> Daemon {
         try await onThread {
-            try Daemon([role, "--metrics-port", "0"] + arguments, environment: [:])
+            try Daemon([role, "--metrics-port", "0"] + arguments, environment: environment)
         }
     }
 

@@ -15,7 +15,9 @@ public struct ConnectServerConfiguration: Sendable {
 
         /// Whether only this machine reaches it.
         public var isLoopback: Bool {
-            host == "::1" || host == "localhost" || host.hasPrefix("127.")
+            // A name may begin with digits, too, and be anybody's.
+            host == "::1" || host == "localhost"
+                || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
         }
     }
 

@@ -19,6 +19,7 @@ struct ChannelSetup: Sendable {
         guard channels.admit(channel) else {
             throw ChannelError.ioOnClosedChannel
         }
+        defer { channels.forgetWhenClosed(channel) }
         let acceptedAt = ConnectCore.now()
         let metrics = core.metrics
         metrics.connectionBegan()

@@ -21,18 +21,23 @@ final class ChannelTable: Sendable {
     /// Whether the server is about to end.
     var isDraining: Bool { state.withLock { $0.isDraining } }
 
-    /// Takes a connection in.
+    /// Takes a connection in; `forgetWhenClosed` must follow.
     ///
     /// - Returns: false when there are too many, or the server is about to end.
     func admit(_ channel: any Channel) -> Bool {
         let key = ObjectIdentifier(channel)
-        let isAdmitted = state.withLock { state in
+        return state.withLock { state in
             guard !state.isDraining, state.channels.count < maximum else { return false }
             state.channels[key] = channel
             return true
         }
-        if isAdmitted { channel.closeFuture.whenComplete { [self] _ in remove(key) } }
-        return isAdmitted
+    }
+
+    /// Lets go of a connection when it is closed, behind everything else that is done then: who
+    /// waits for the last one finds all of it done.
+    func forgetWhenClosed(_ channel: any Channel) {
+        let key = ObjectIdentifier(channel)
+        channel.closeFuture.whenComplete { [self] _ in remove(key) }
     }
 
     /// No more connections; those that are here are told so.

@@ -67,7 +67,8 @@ struct RequestRouter: Sendable {
                 var accepted = Mailbox_Client_V1_Accepted()
                 accepted.sequence = result.sequence ?? 0
                 accepted.isDuplicate = result.isDuplicate
-                accepted.epoch = epoch.value
+                if let named = result.epoch { epoch.learn(named.rawValue) }
+                accepted.epoch = result.epoch?.rawValue ?? epoch.value
                 done(.accepted(accepted))
             case .failure(let error):
                 done(refused(error.about(append.mailbox), account))

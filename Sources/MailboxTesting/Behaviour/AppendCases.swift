@@ -15,6 +15,7 @@ extension BehaviourSuite {
             "append: timestamps never go back when the clock does", needs: .clock, clockJumpsBack),
         BehaviourCase("append: the head has the newest message's timestamp", newestTimestamp),
         BehaviourCase("append: a message carries its producer", carriesProducer),
+        BehaviourCase("append: the answer tells what a fetch will", answersAsFetched),
     ]
 
     private static func contiguous(_ fixture: Fixture) async throws {
@@ -140,6 +141,33 @@ extension BehaviourSuite {
                 result.head.newestTimestampMilliseconds,
                 Array(result.messages).last?.timestampMilliseconds ?? 0, "the newest timestamp")
             try expect(result.head.newestTimestampMilliseconds > 0, "a timestamp is set")
+        }
+    }
+
+    private static func answersAsFetched(_ fixture: Fixture) async throws {
+        let mailbox = try fixture.mailbox
+        let epoch = try await fixture.store.epoch
+        for number in ClientSequence(1)...5 {
+            let append = try Append(mailbox, "phone", number, text: "\(number)")
+            fixture.clock?.advance(Int64(number) * 1_000 - 3_000)
+            let single = try await fixture.store.append(append)
+            let batch = try await fixture.store.append(batch: [Append(mailbox, text: "in a batch")])
+            let atomic = try await fixture.store.append(
+                atomically: [Append(mailbox, text: "with others")])
+            let again = try await fixture.store.append(append)
+            try expectEqual(again.timestampMilliseconds, nil, "a duplicate's time")
+            let results = [single, try batch[0].get(), atomic[0]]
+            let after = (results[0].sequence ?? 1) - 1
+            let page = try await fixture.store.read(
+                mailbox, after: after, through: nil, limit: .standard)
+            try expectEqual(
+                results.map(\.timestampMilliseconds),
+                page.messages.map { Optional($0.timestampMilliseconds) }, "the times")
+            try expectEqual(
+                results.map(\.sequence), page.messages.map { $0.sequence }, "the numbers")
+            try expectEqual(
+                (results + [again]).map(\.epoch), [Epoch?](repeating: epoch, count: 4), "the epochs"
+            )
         }
     }
 

@@ -37,7 +37,10 @@ package struct ModelState: Sendable {
         let (sequence, isDuplicate) = try mailboxes[append.mailbox, default: ModelMailbox()]
             .append(producer: append.producer, body: append.body, now: now)
         return AppendResult(
-            sequence: sequence, isDuplicate: isDuplicate, durability: configuration.durability)
+            sequence: sequence, isDuplicate: isDuplicate, durability: configuration.durability,
+            timestampMilliseconds: isDuplicate
+                ? nil : mailboxes[append.mailbox]?.newestTimestamp,
+            epoch: epoch)
     }
 
     package mutating func append(

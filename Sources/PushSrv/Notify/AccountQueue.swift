@@ -1,19 +1,16 @@
 internal import Mailbox
 internal import Synchronization
 
-/// Accounts that somebody is to look at: each once, however often it is added; one taker.
+/// Accounts that somebody is to look at: each once, however often it is added; one taker. Those
+/// that are added are online, so that they are no more than the table of presence holds.
 final class AccountQueue: Sendable {
     private let accounts: Mutex<Set<Address>> = Mutex([])
-    private let countMaximum: Int
     private let alarm = Alarm()
 
-    /// - Parameter countMaximum: accounts that may wait; above it they are forgotten.
-    init(countMaximum: Int) { self.countMaximum = countMaximum }
+    func add(_ account: Address) { add([account]) }
 
-    func add(_ account: Address) {
-        accounts.withLock { accounts in
-            if accounts.count < countMaximum { accounts.insert(account) }
-        }
+    func add(_ added: some Sequence<Address>) {
+        accounts.withLock { $0.formUnion(added) }
         alarm.ring()
     }
 

@@ -43,13 +43,16 @@ final class Notifier: Sendable {
     var owedCount: Int { table.withLock { $0.count } }
 
     /// A message came for a device, or is found to have come.
+    ///
+    /// - Returns: false when there was no room to note it.
     func owe(
         _ key: DeviceKey, _ news: OwedTable.News?, isOnline: Bool, delay: Duration? = nil
-    ) {
+    ) -> Bool {
         let isTaken = table.withLock {
             $0.owe(key, news, isOnline: isOnline, now: .now, delay: delay)
         }
         if isTaken { alarm.ring() } else { activity.notificationForgotten() }
+        return isTaken
     }
 
     /// The device is not to be notified any more.

@@ -35,6 +35,8 @@ struct PresenceTable {
     private(set) var sessionCount = 0
     /// Instances that are attached.
     var attachmentCount: Int { attached.count }
+    /// Everybody who is online.
+    var onlineAccounts: [Address] { Array(accounts.keys) }
 
     /// Takes an instance in, in place of one with the same name.
     mutating func attach(_ instance: String, _ deliver: @escaping Deliver) -> AttachmentNumber {
@@ -87,6 +89,9 @@ struct PresenceTable {
         }
         return Set(sessions.keys.map(\.attachment)).compactMap { attached[$0]?.deliver }
     }
+
+    /// True when an account has a session somewhere.
+    func isOnline(_ account: Address) -> Bool { accounts[account] != nil }
 
     /// True when a device of an account has a session somewhere.
     func isOnline(_ account: Address, _ device: DeviceID) -> Bool {

@@ -45,6 +45,7 @@ struct PushService: RegistrableRPCService {
             var taken: UInt64 = 0
             var dropped: UInt64 = 0
             for try await request in requests {
+                if request.isIncomplete { core.hub.lookForEverybody() }
                 for push in request.pushes {
                     if core.hub.take(try Push(wire: push)) { taken += 1 } else { dropped += 1 }
                 }
@@ -58,13 +59,14 @@ struct PushService: RegistrableRPCService {
     }
 
     /// Two halves: presence comes in, pushes go out. The attachment lasts as long as the call, and
-    /// what waits for an instance that does not read is bounded: beyond that it is dropped.
+    /// what waits for an instance that does not read is bounded: of what comes beyond that, a
+    /// notice is left.
     @Sendable
     func attach(
         _ requests: RPCAsyncSequence<Wire.AttachRequest, any Error>,
         _ answers: RPCWriter<Wire.AttachResponse>
     ) async throws {
-        let queue = NotifyQueue(countMaximum: 65_536, bytesMaximum: 64 << 20)
+        let queue = core.hub.attachmentQueue()
         try await endingWithCall {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
@@ -74,6 +76,7 @@ struct PushService: RegistrableRPCService {
                 group.addTask {
                     while let pushes = await queue.next() {
                         try await answers.write(.with { $0.pushes = pushes.map { Wire.Push($0) } })
+                        if queue.takeLoss() { core.hub.lookForEverybody() }
                     }
                 }
                 defer { group.cancelAll() }
@@ -97,7 +100,12 @@ struct PushService: RegistrableRPCService {
             for wire in request.changes {
                 let change = try PresenceChange(wire: wire)
                 attachment?.report(change)
-                if change.isOnline { online?.insert(change.account) }
+                guard change.isOnline else { continue }
+                if online == nil {
+                    core.hub.lookForNewcomer(change.account)
+                } else {
+                    online?.insert(change.account)
+                }
             }
             if request.isComplete, let accounts = online {
                 core.hub.lookFor(accounts)

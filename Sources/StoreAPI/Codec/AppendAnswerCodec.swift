@@ -40,6 +40,9 @@ enum AppendAnswerCodec {
     @inline(__always)
     private static func byteCount(_ result: AppendResult) -> Int {
         WireSize.field(varint: UInt64(result.sequence ?? 0)) &+ (result.isDuplicate ? 2 : 0) &+ 2
+            &+ (result.timestampMilliseconds.map { 1 &+ WireSize.varint(UInt64(bitPattern: $0)) }
+                ?? 0)
+            &+ WireSize.field(fixed64: result.epoch?.rawValue ?? 0)
     }
 
     static func write(_ prepared: Prepared, _ writer: inout WireWriter) {
@@ -54,6 +57,12 @@ enum AppendAnswerCodec {
                 writer.field(1, varint: UInt64(result.sequence ?? 0))
                 if result.isDuplicate { writer.field(2, varint: 1) }
                 writer.field(3, varint: UInt64(Wire.Durability(result.durability).rawValue))
+                if let timestamp = result.timestampMilliseconds {
+                    // Written when it is 0, too: it is there.
+                    writer.tag(4, .varint)
+                    writer.varint(UInt64(bitPattern: timestamp))
+                }
+                writer.field(5, fixed64: result.epoch?.rawValue ?? 0)
             case .failure:
                 let error = errors.next() ?? []
                 writer.header(2, count: WireSize.field(count: error.count))
@@ -115,6 +124,8 @@ enum AppendAnswerCodec {
         private var sequence: UInt32 = 0
         private var isDuplicate = false
         private var durability = 0
+        private var timestamp: Int64?
+        private var epoch: UInt64 = 0
 
         mutating func read(
             _ reader: consuming WireReader, _ bytes: borrowing Span<UInt8>
@@ -126,6 +137,8 @@ enum AppendAnswerCodec {
                 case (2, .varint): isDuplicate = try reader.varint(bytes) != 0
                 case (3, .varint):
                     durability = Int(Int32(truncatingIfNeeded: try reader.varint(bytes)))
+                case (4, .varint): timestamp = Int64(bitPattern: try reader.varint(bytes))
+                case (5, .fixed64): epoch = try reader.fixed64(bytes)
                 default: try reader.skip(tag, bytes)
                 }
             }
@@ -138,7 +151,8 @@ enum AppendAnswerCodec {
                 sequence: sequence == 0 ? nil : sequence, isDuplicate: isDuplicate,
                 durability: try Durability(
                     wire: Wire.Durability(rawValue: durability) ?? .unspecified,
-                    field: "result.durability"))
+                    field: "result.durability"),
+                timestampMilliseconds: timestamp, epoch: Epoch(rawValue: epoch))
         }
     }
 }

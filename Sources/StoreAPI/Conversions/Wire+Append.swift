@@ -39,6 +39,8 @@ extension Wire.AppendResult {
         sequence = result.sequence ?? 0
         isDuplicate = result.isDuplicate
         durability = Wire.Durability(result.durability)
+        if let timestamp = result.timestampMilliseconds { timestampMilliseconds = timestamp }
+        epoch = result.epoch?.rawValue ?? 0
     }
 }
 
@@ -52,7 +54,10 @@ extension AppendResult {
         guard wire.sequence > 0 || wire.isDuplicate else { throw .missing("\(field).sequence") }
         self.init(
             sequence: wire.sequence == 0 ? nil : wire.sequence, isDuplicate: wire.isDuplicate,
-            durability: try Durability(wire: wire.durability, field: "\(field).durability"))
+            durability: try Durability(wire: wire.durability, field: "\(field).durability"),
+            timestampMilliseconds: wire.hasTimestampMilliseconds
+                ? wire.timestampMilliseconds : nil,
+            epoch: Epoch(rawValue: wire.epoch))
     }
 }
 

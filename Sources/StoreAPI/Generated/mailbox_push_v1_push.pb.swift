@@ -144,6 +144,10 @@ package nonisolated struct Mailbox_Push_V1_NotifyRequest: Sendable {
   /// In the order of their mailboxes.
   package var pushes: [Mailbox_Push_V1_Push] = []
 
+  /// True when others were lost before these, and nobody knows which: PushSrv looks at the heads of
+  /// all who are online.
+  package var isIncomplete: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -158,7 +162,7 @@ package nonisolated struct Mailbox_Push_V1_NotifyResponse: Sendable {
   /// Pushes that were taken.
   package var taken: UInt64 = 0
 
-  /// Pushes that were dropped, because too much waited.
+  /// Pushes of which no notification will be made, because too much waited.
   package var dropped: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -375,7 +379,7 @@ nonisolated extension Mailbox_Push_V1_Push: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Mailbox_Push_V1_NotifyRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".NotifyRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pushes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pushes\0\u{3}is_incomplete\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -384,6 +388,7 @@ nonisolated extension Mailbox_Push_V1_NotifyRequest: SwiftProtobuf.Message, Swif
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.pushes) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.isIncomplete) }()
       default: break
       }
     }
@@ -393,11 +398,15 @@ nonisolated extension Mailbox_Push_V1_NotifyRequest: SwiftProtobuf.Message, Swif
     if !self.pushes.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.pushes, fieldNumber: 1)
     }
+    if self.isIncomplete != false {
+      try visitor.visitSingularBoolField(value: self.isIncomplete, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Mailbox_Push_V1_NotifyRequest, rhs: Mailbox_Push_V1_NotifyRequest) -> Bool {
     if lhs.pushes != rhs.pushes {return false}
+    if lhs.isIncomplete != rhs.isIncomplete {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -388,9 +388,25 @@ package nonisolated struct Mailbox_Store_V1_AppendResult: Sendable {
   /// The level under which this answer was given.
   package var durability: Mailbox_Store_V1_Durability = .unspecified
 
+  /// When the message was stored, in milliseconds since 1970: what a fetch will say of it. Absent
+  /// for a duplicate.
+  package var timestampMilliseconds: Int64 {
+    get {_timestampMilliseconds ?? 0}
+    set {_timestampMilliseconds = newValue}
+  }
+  /// Returns true if `timestampMilliseconds` has been explicitly set.
+  package var hasTimestampMilliseconds: Bool {self._timestampMilliseconds != nil}
+  /// Clears the value of `timestampMilliseconds`. Subsequent reads from it will return its default value.
+  package mutating func clearTimestampMilliseconds() {self._timestampMilliseconds = nil}
+
+  /// The epoch that the sequence belongs to.
+  package var epoch: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _timestampMilliseconds: Int64? = nil
 }
 
 /// What became of one append among several.
@@ -898,7 +914,7 @@ nonisolated extension Mailbox_Store_V1_Append: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AppendResult"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}durability\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}durability\0\u{3}timestamp_milliseconds\0\u{1}epoch\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -909,12 +925,18 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.sequence) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.isDuplicate) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.durability) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._timestampMilliseconds) }()
+      case 5: try { try decoder.decodeSingularFixed64Field(value: &self.epoch) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.sequence != 0 {
       try visitor.visitSingularUInt32Field(value: self.sequence, fieldNumber: 1)
     }
@@ -924,6 +946,12 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
     if self.durability != .unspecified {
       try visitor.visitSingularEnumField(value: self.durability, fieldNumber: 3)
     }
+    try { if let v = self._timestampMilliseconds {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if self.epoch != 0 {
+      try visitor.visitSingularFixed64Field(value: self.epoch, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -931,6 +959,8 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
     if lhs.sequence != rhs.sequence {return false}
     if lhs.isDuplicate != rhs.isDuplicate {return false}
     if lhs.durability != rhs.durability {return false}
+    if lhs._timestampMilliseconds != rhs._timestampMilliseconds {return false}
+    if lhs.epoch != rhs.epoch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -4,36 +4,45 @@ internal import Synchronization
 /// Pushes that wait for somebody to take them: bounded, first come first served, each taken once.
 ///
 /// Every taker gets whatever waits, up to a frame's size; of several takers a slow one takes less.
+///
+/// **What finds no room is not forgotten.** Its mailbox is marked, and a notice of its newest
+/// sequence goes out as soon as somebody takes. Marks are bounded, too: beyond them `takeLoss` says
+/// that something is owed that only the heads tell.
 package final class NotifyQueue: Sendable {
     private struct State {
         var pushes: [Push] = []
         /// Pushes before it were taken already.
         var first = 0
         var bytes = 0
+        var marks: PushMarks
         var isClosed = false
         var nextTaker: UInt64 = 0
         var takers: [UInt64: CheckedContinuation<Void, Never>] = [:]
 
-        var isEmpty: Bool { first == pushes.count }
+        var hasPushes: Bool { first < pushes.count }
+        var isEmpty: Bool { !hasPushes && marks.isEmpty }
     }
 
     private static let frameCount = 256
     private static let frameBytes = 256 << 10
+    /// Notices of marks in one frame, beside what waits.
+    private static let frameMarks = 64
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let dropped = Atomic<UInt64>(0)
     private let countMaximum: Int
     private let bytesMaximum: Int
 
     /// - Parameters:
-    ///   - countMaximum: pushes that may wait.
-    ///   - bytesMaximum: their bytes, about.
+    ///   - countMaximum: pushes that may wait, and mailboxes that may be marked beside them.
+    ///   - bytesMaximum: the pushes' bytes, about.
     package init(countMaximum: Int, bytesMaximum: Int) {
         self.countMaximum = countMaximum
         self.bytesMaximum = bytesMaximum
+        state = Mutex(State(marks: PushMarks(countMaximum: countMaximum)))
     }
 
-    /// Pushes that found no room.
+    /// Pushes that found no room, whether or not they left a mark.
     package var droppedCount: UInt64 { dropped.load(ordering: .relaxed) }
 
     /// Pushes that wait.
@@ -42,24 +51,50 @@ package final class NotifyQueue: Sendable {
     /// True once nothing more is taken in.
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// Adds a push, or drops it when there is no room.
+    /// Adds a push, or marks its mailbox when there is no room.
     ///
-    /// - Returns: false when it was dropped.
+    /// - Returns: false when it was lost: after the end, or when there was no room for a mark.
     @discardableResult
     package func add(_ push: Push) -> Bool {
         let bytes = push.bytes
-        let (isTaken, taker) = state.withLock { state in
-            guard !state.isClosed, state.pushes.count - state.first < countMaximum,
-                state.bytes + bytes <= bytesMaximum
-            else { return (false, CheckedContinuation<Void, Never>?.none) }
-            state.pushes.append(push)
-            state.bytes += bytes
-            return (true, state.takers.popFirst()?.value)
+        let (isTaken, isMarked, taker) = state.withLock { state in
+            guard !state.isClosed else {
+                return (false, false, CheckedContinuation<Void, Never>?.none)
+            }
+            let hasRoom =
+                state.pushes.count - state.first < countMaximum
+                && state.bytes + bytes <= bytesMaximum
+            var isMarked = false
+            if hasRoom {
+                state.pushes.append(push)
+                state.bytes += bytes
+            } else {
+                isMarked = state.marks.add(push)
+            }
+            return (hasRoom, isMarked, state.takers.popFirst()?.value)
         }
         if !isTaken { dropped.wrappingAdd(1, ordering: .relaxed) }
         taker?.resume()
-        return isTaken
+        return isTaken || isMarked
     }
+
+    /// Marks the mailboxes of pushes that were taken, and that perhaps nobody has heard.
+    package func mark(_ pushes: [Push]) {
+        guard !pushes.isEmpty else { return }
+        let taker = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.isClosed else { return nil }
+            for push in pushes { state.marks.add(push) }
+            return state.takers.popFirst()?.value
+        }
+        taker?.resume()
+    }
+
+    /// Something was lost, nobody knows what: the next `takeLoss` says so.
+    package func noteLoss() { state.withLock { $0.marks.noteLoss() } }
+
+    /// Whether anything was lost without a mark since this was asked last. For who takes: it is
+    /// owed to devices, and only the heads tell to whom.
+    package func takeLoss() -> Bool { state.withLock { $0.marks.takeLoss() } }
 
     /// The next pushes, at least one; nil when the queue is closed or the task is cancelled.
     package func next() async -> [Push]? {
@@ -87,7 +122,7 @@ package final class NotifyQueue: Sendable {
     private static func take(_ state: inout State) -> [Push] {
         var taken: [Push] = []
         var bytes = 0
-        while !state.isEmpty, taken.count < frameCount {
+        while state.hasPushes, taken.count < frameCount {
             let push = state.pushes[state.first]
             guard taken.isEmpty || bytes + push.bytes <= frameBytes else { break }
             bytes += push.bytes
@@ -100,7 +135,8 @@ package final class NotifyQueue: Sendable {
             state.pushes.removeFirst(state.first)
             state.first = 0
         }
-        return taken
+        // Beside what waits: else they would wait for as long as too much does.
+        return taken + state.marks.take(atMost: taken.isEmpty ? frameCount : frameMarks)
     }
 
     private func wait() async {

@@ -8,11 +8,10 @@ public import Mailbox
 public struct Push: Hashable, Sendable {
     /// What the push brings.
     public enum Content: Hashable, Sendable {
-        /// The message. Its timestamp is that of the clock of the SendSrv that had it stored; a
-        /// fetch brings the store's own, which may differ by as much as their clocks do.
+        /// The message, as a fetch brings it.
         case message(Message)
-        /// A message that is too large to be pushed, or whose bytes are no longer known: this is
-        /// the newest sequence that the server knew.
+        /// A message that is too large to be pushed, or of which not all is known: this is the
+        /// newest sequence that the server knew.
         case notice(max: SequenceNumber)
     }
 

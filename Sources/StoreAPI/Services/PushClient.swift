@@ -38,8 +38,8 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
     ///
     /// - Parameters:
     ///   - configurations: one for each PushSrv, at least one.
-    ///   - pushesWaitingMaximum: pushes that wait for a PushSrv to take them; above it they are
-    ///     dropped, and so they are above `waitingBytesMaximum` of the first configuration.
+    ///   - pushesWaitingMaximum: pushes that wait for a PushSrv to take them; of what comes above
+    ///     it, or above `waitingBytesMaximum` of the first configuration, a notice is left.
     /// - Throws: `invalidArgument` when a target or TLS files are none.
     public init(
         _ configurations: [StoreClientConfiguration], pushesWaitingMaximum: Int = 65_536
@@ -66,7 +66,7 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
         self.peers = peers
     }
 
-    /// Pushes that were dropped because too much waited.
+    /// Pushes that found no room because too much waited.
     public var droppedCount: UInt64 { queue.droppedCount }
 
     /// Keeps the connections until `close` is called, or the task is cancelled; once.
@@ -136,20 +136,30 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
     private func keepNotifying(_ peer: Peer) async {
         var backoff = Backoff(peer.configuration)
         let progress = Progress()
+        let handedOver = HandedOver()
         while !Task.isCancelled {
             do {
                 // Nothing is taken from the queue before there is a connection.
                 _ = try await peer.service.notify(options: Self.streamOptions(peer)) { writer in
                     progress.note()
                     while let pushes = await self.queue.next() {
+                        let isIncomplete = self.queue.takeLoss()
+                        handedOver.note(pushes, isIncomplete: isIncomplete)
                         try await writer.write(
-                            .with { $0.pushes = pushes.map { Wire.Push($0) } })
+                            .with {
+                                $0.pushes = pushes.map { Wire.Push($0) }
+                                $0.isIncomplete = isIncomplete
+                            })
                     }
                 }
             } catch {
                 Self.log(peer, "notify", error)
             }
             if queue.isClosed { return }
+            // The end of the stream tells nothing of what was on its way.
+            let (pushes, isIncomplete) = handedOver.take()
+            queue.mark(pushes)
+            if isIncomplete { queue.noteLoss() }
             if progress.take() { backoff.reset() }
             try? await Task.sleep(for: backoff.next())
         }

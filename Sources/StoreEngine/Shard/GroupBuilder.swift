@@ -18,6 +18,7 @@ struct GroupBuilder {
     }
 
     let position: JournalPosition
+    let epoch: Epoch
     let now: Int64
     var payload: [UInt8] = []
     var recordCount = 0
@@ -27,8 +28,11 @@ struct GroupBuilder {
     /// How long the journal took, when there is an observer.
     var journalNanoseconds: UInt64 = 0
 
-    init(position: JournalPosition, now: Int64, reusing turn: inout Shard.CommitTurn) {
+    init(
+        position: JournalPosition, epoch: Epoch, now: Int64, reusing turn: inout Shard.CommitTurn
+    ) {
         self.position = position
+        self.epoch = epoch
         self.now = min(max(0, now), MessageEncoding.maximumTimestamp)
         allocations = turn.allocations
         acknowledgements = turn.acknowledgements
@@ -62,7 +66,9 @@ struct GroupBuilder {
             case .duplicate(let sequence):
                 duplicates += 1
                 return .success(
-                    AppendResult(sequence: sequence, isDuplicate: true, durability: durability))
+                    AppendResult(
+                        sequence: sequence, isDuplicate: true, durability: durability,
+                        epoch: epoch))
             case .refused(let error): return .failure(error.about(append.mailbox))
             }
         }
@@ -71,7 +77,9 @@ struct GroupBuilder {
         }
         let sequence = give(append, number, producerPlace: producerPlace, entry: &entry)
         return .success(
-            AppendResult(sequence: sequence, isDuplicate: false, durability: durability))
+            AppendResult(
+                sequence: sequence, isDuplicate: false, durability: durability,
+                timestampMilliseconds: entry.allocatedTimestamp, epoch: epoch))
     }
 
     private enum Admission {

@@ -49,7 +49,7 @@ extension Shard {
         try locate(requests, &turn)
         let end = journal.end
         var group = GroupBuilder(
-            position: end.next, now: time.stamp(), reusing: &turn)
+            position: end.next, epoch: epoch, now: time.stamp(), reusing: &turn)
         group.payload.reserveCapacity(requests.reduce(64) { $0 + $1.payloadBytes })
         allocate(requests, places: turn.places, &group)
         if !group.payload.isEmpty {

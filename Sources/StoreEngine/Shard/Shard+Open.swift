@@ -12,10 +12,11 @@ extension Shard {
 
     /// Opens a shard, or makes it.
     ///
-    /// - Parameter identity: the store's secret, which goes into the journal's checksums.
+    /// - Parameter manifest: says which store it is of: its epoch, and its secret, which goes into
+    ///   the journal's checksums.
     static func open(
-        _ ordinal: Int, at directory: String, configuration: StoreConfiguration, identity: UInt64,
-        create: Bool
+        _ ordinal: Int, at directory: String, configuration: StoreConfiguration,
+        manifest: Manifest, create: Bool
     ) throws(StoreError) -> Shard {
         if create {
             try Directory.make(directory)
@@ -52,13 +53,13 @@ extension Shard {
         do throws(StoreError) {
             let settings = FileJournal.Settings(
                 directory: "\(directory)/journal", shard: UInt32(ordinal),
-                segmentByteCount: configuration.journalSegmentBytes, identity: identity,
-                faults: configuration.faults)
+                segmentByteCount: configuration.journalSegmentBytes,
+                identity: manifest.identity, faults: configuration.faults)
             let journal =
                 try create ? FileJournal.create(settings) : FileJournal.open(settings)
             let shard = Shard(
-                ordinal: ordinal, directory: directory, configuration: configuration,
-                journal: journal, base: base)
+                ordinal: ordinal, epoch: manifest.epoch, directory: directory,
+                configuration: configuration, journal: journal, base: base)
             opened = shard
             shard.adopt(thread)
             handover.change { $0.shard = shard }

@@ -16,6 +16,8 @@ internal import Synchronization
 /// queue's are never held while another is taken.
 final class Shard: Sendable {
     let ordinal: Int
+    /// The store's, which every answer to an append names.
+    let epoch: Epoch
     let directory: String
     let configuration: StoreConfiguration
     /// The store's own policy.
@@ -60,10 +62,11 @@ final class Shard: Sendable {
     }
 
     init(
-        ordinal: Int, directory: String, configuration: StoreConfiguration, journal: any Journal,
-        base: BaseStore
+        ordinal: Int, epoch: Epoch, directory: String, configuration: StoreConfiguration,
+        journal: any Journal, base: BaseStore
     ) {
         self.ordinal = ordinal
+        self.epoch = epoch
         self.directory = directory
         self.configuration = configuration
         retention = configuration.retention ?? .unacknowledged

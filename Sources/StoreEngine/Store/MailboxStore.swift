@@ -188,7 +188,7 @@ public final class MailboxStore: MailboxStorage {
                 shards.append(
                     try Shard.open(
                         ordinal, at: shardDirectory(path, ordinal), configuration: configuration,
-                        identity: manifest.identity, create: create))
+                        manifest: manifest, create: create))
             }
         } catch {
             for shard in shards { shard.abandon() }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Mailbox
 import StoreEngine
 
-/// `mailboxctl demo`: what `make run` shows.
+/// `mailboxctl demo`: what `make run-engine` shows.
 struct DemoCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",

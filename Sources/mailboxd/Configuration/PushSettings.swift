@@ -38,10 +38,10 @@ enum PushSettings {
             "the longest wait between two attempts"),
         Setting(
             "push.waiting", .integer(1...(1 << 24)), "65536",
-            "stored messages that wait to be looked at, before they are dropped"),
+            "stored messages that wait to be looked at; of more, the newest of each mailbox"),
         Setting(
             "push.owed", .integer(1...(1 << 24)), "100000",
-            "devices that are owed a notification, before others are forgotten"),
+            "devices that are owed a notification; others are looked for again later"),
         Setting("push.sends", .integer(1...10_000), "64", "notifications under way at once"),
     ]
 

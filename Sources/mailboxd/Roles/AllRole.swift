@@ -21,17 +21,22 @@ struct AllRole: Role {
         try values.checkOperator()
     }
 
-    static func run(_ values: SettingValues) async throws {
+    static func run(_ values: SettingValues) async throws { try await run(values, greeting: nil) }
+
+    /// Runs with a text for people behind the line that says that it is ready.
+    static func run(
+        _ values: SettingValues, greeting: (@Sendable (AllPlaces) -> String)?
+    ) async throws {
         let process = RoleProcess(values, help: metricHelp)
         let activity = StoreActivity(metrics: process.metrics)
         try await StoreRole.withStore(process, activity) { store in
-            try await serve(values, process, store, activity)
+            try await serve(values, process, store, activity, greeting)
         }
     }
 
     private static func serve(
         _ values: SettingValues, _ process: RoleProcess, _ store: MailboxStore,
-        _ activity: StoreActivity
+        _ activity: StoreActivity, _ greeting: (@Sendable (AllPlaces) -> String)?
     ) async throws {
         let receiver = try LocalReceiver(
             store, threads: values.integer("limits.readThreads"),
@@ -45,7 +50,6 @@ struct AllRole: Role {
         let sender = MessageSender(
             storage: store,
             facts: MessageSender.Facts(
-                epoch: { () async throws(StoreError) in store.epoch },
                 bodyBytesMaximum: { () async throws(StoreError) in bodyBytes }),
             push: hub, configuration: values.sendConfiguration(),
             activity: SendActivity(metrics: process.metrics))
@@ -63,29 +67,46 @@ struct AllRole: Role {
             hub, FinishingService { await sender.drain() },
             ConnectingService(server: server, values: values),
         ]
-        var probes = ConnectRole.probes(server)
-        probes.failure = { storeServer.failure }
+        var probes = probes(values, server, storeServer, store, greeting)
         probes.operatorPage = try OperatorAccess(values).map { access in
             OperatorPage(
                 access: access, receiver: receiver, showsBodies: values.flag("operator.bodies"))
         }
-        probes.isReady = { server.isReady && store.failure == nil }
         probes.collect = {
             hub.collectMetrics()
             try? await storeServer.collectMetrics()
         }
+        try await process.run(services, probes)
+    }
+
+    /// What the process tells, but for its metrics.
+    private static func probes(
+        _ values: SettingValues, _ server: ConnectServer, _ storeServer: StoreServer,
+        _ store: MailboxStore, _ greeting: (@Sendable (AllPlaces) -> String)?
+    ) -> RoleProcess.Probes {
+        var probes = ConnectRole.probes(server)
+        probes.failure = { storeServer.failure }
+        probes.isReady = { server.isReady && store.failure == nil }
         probes.ready = { [ready = probes.ready, hasPlace = values.hasPlace] in
             guard var line = await ready() else { return nil }
+            var places = AllPlaces(devices: String(line.places.dropFirst("ws=".count)))
             if hasPlace {
-                guard let grpc = ReadyLine(grpc: try? await storeServer.addresses) else {
-                    return nil
-                }
+                let addresses = try? await storeServer.addresses
+                guard let grpc = ReadyLine(grpc: addresses) else { return nil }
                 line.places += " \(grpc.places)"
+                places.store = addresses?.first.map { "\($0)" }
             }
             line.facts = " epoch=\(store.epoch)"
+            if let greeting {
+                line.greeting = { [places] metrics in
+                    var places = places
+                    places.metrics = metrics
+                    return greeting(places)
+                }
+            }
             return line
         }
-        try await process.run(services, probes)
+        return probes
     }
 
     private static var metricHelp: [String: String] {

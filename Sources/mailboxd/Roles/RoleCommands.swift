@@ -49,11 +49,28 @@ struct ConnectCommand: AsyncParsableCommand {
 /// `mailboxd all`: everything in one process.
 struct AllCommand: AsyncParsableCommand {
     static let configuration = commandConfiguration(
-        AllRole.self, usage: "mailboxd all --directory <path> [--config <file>] [settings …]")
+        AllRole.self,
+        usage: """
+            mailboxd all --directory <path> [--config <file>] [settings …]
+            mailboxd all --development [settings …]
+            """)
+
+    @Flag(
+        help: """
+            For a first look: a temporary store unless --directory names one, tokens for whoever \
+            asks, the store over gRPC, and all of it on loopback alone.
+            """)
+    var development = false
 
     @OptionGroup var options: RoleOptions
 
-    func run() async throws { try await options.run(AllRole.self) }
+    func run() async throws {
+        if development {
+            try await options.run(DevelopmentRole.self)
+        } else {
+            try await options.run(AllRole.self)
+        }
+    }
 }
 
 private func commandConfiguration<Chosen: Role>(

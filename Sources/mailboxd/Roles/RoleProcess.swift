@@ -30,6 +30,7 @@ struct RoleProcess {
     ///   - help: a line for each metric.
     init(_ values: SettingValues, help: [String: String]) {
         self.values = values
+        OpenFiles.raiseLimit()
         let format = LineLogHandler.Format(rawValue: values.text("log.format")) ?? .text
         let level = values.logLevel
         LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
@@ -109,8 +110,11 @@ private struct ReadinessService: Service {
     func run() async throws {
         // An address that could not be bound is the server's own error.
         if let ready = await probes.ready(), let port = await metricsPort.value {
-            let metrics = port > 0 ? " metrics=\(metricsHost):\(port)" : ""
+            let host = metricsHost.contains(":") ? "[\(metricsHost)]" : metricsHost
+            let place = port > 0 ? "\(host):\(port)" : nil
+            let metrics = place.map { " metrics=\($0)" } ?? ""
             Output.write("ready \(ready.places)\(metrics)\(ready.facts)\n")
+            if let greeting = ready.greeting { Output.write(greeting(place)) }
             Notification.send("READY=1", to: ProcessInfo.processInfo.environment["NOTIFY_SOCKET"])
         }
         try await gracefulShutdown()

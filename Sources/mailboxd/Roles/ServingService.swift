@@ -53,6 +53,8 @@ struct ReadyLine: Sendable {
     var places: String
     /// What else there is to know, each word with a space in front.
     var facts = ""
+    /// What people are told behind the line, given where the metrics are: `HOST:PORT`, or nil.
+    var greeting: (@Sendable (_ metrics: String?) -> String)?
 
     init(places: String, facts: String = "") {
         self.places = places

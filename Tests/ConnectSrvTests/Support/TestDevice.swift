@@ -1,6 +1,7 @@
 import ClientWire
 import NIOCore
 import NIOPosix
+import NIOSSL
 import SwiftProtobuf
 
 @testable import ConnectSrv
@@ -32,12 +33,18 @@ actor TestDevice {
         iterator = incoming.makeAsyncIterator()
     }
 
-    /// A TCP connection and nothing more.
-    static func connect(port: Int, format: WireFormat = .proto) async throws -> TestDevice {
+    /// A TCP connection and nothing more; with TLS when it is given.
+    static func connect(
+        port: Int, format: WireFormat = .proto, tls: NIOSSLContext? = nil
+    ) async throws -> TestDevice {
         let (incoming, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
+                    }
                     try channel.pipeline.syncOperations.addHandler(Feed(continuation))
                 }
             }
@@ -46,8 +53,10 @@ actor TestDevice {
     }
 
     /// A WebSocket.
-    static func open(port: Int, format: WireFormat = .proto) async throws -> TestDevice {
-        let device = try await connect(port: port, format: format)
+    static func open(
+        port: Int, format: WireFormat = .proto, tls: NIOSSLContext? = nil
+    ) async throws -> TestDevice {
+        let device = try await connect(port: port, format: format, tls: tls)
         let response = try await device.exchange(handshake(format.rawValue))
         guard response.hasPrefix("HTTP/1.1 101 ") else {
             throw HandshakeRefused(response: response)

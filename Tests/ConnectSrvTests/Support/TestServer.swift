@@ -16,10 +16,13 @@ struct TestServer: Sendable {
     /// Serves while `body` runs; ends in order behind it.
     static func run(
         limits: ConnectLimits = ConnectLimits(), isDemo: Bool = false,
+        tls: ConnectServerConfiguration.TLS? = nil,
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         var configuration = ConnectServerConfiguration()
         configuration.endpoint.port = 0
+        configuration.tls = tls
         configuration.limits = limits
         configuration.limits.reconnectSpread = .milliseconds(50)
         configuration.limits.closeMaximum = .milliseconds(500)
@@ -31,7 +34,7 @@ struct TestServer: Sendable {
             configuration: configuration,
             tokens: try await TokenVerifier(keys: [tokens.key] + (demo.map { [$0.key] } ?? [])),
             demo: demo, sender: services, receiver: StorageReceiver(services.store),
-            pushes: services, metrics: NOOPMetricsHandler.instance, logger: log.logger)
+            pushes: services, metrics: metrics, logger: log.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             let port = try await server.address.port

@@ -81,7 +81,10 @@ struct RandomFrames {
                 AppendResult(
                     sequence: sequence == 0 ? nil : sequence,
                     isDuplicate: sequence == 0 || random.chance(50),
-                    durability: Durability.allCases[Int.random(in: 0...2, using: &random)]))
+                    durability: Durability.allCases[Int.random(in: 0...2, using: &random)],
+                    timestampMilliseconds: random.chance(30)
+                        ? nil : Int64(bitPattern: number(UInt64.self)),
+                    epoch: Epoch(rawValue: number())))
         }
     }
 

@@ -65,9 +65,14 @@ struct ConversionTests {
             for (sequence, isDuplicate) in [(4, false), (4, true), (nil, true)]
                 as [(SequenceNumber?, Bool)]
             {
-                let result = AppendResult(
+                var result = AppendResult(
                     sequence: sequence, isDuplicate: isDuplicate, durability: durability)
                 #expect(try AppendResult(wire: Wire.AppendResult(result)) == result)
+                for timestamp in [0, 1, Int64.max] {
+                    result.timestampMilliseconds = timestamp
+                    result.epoch = Epoch(rawValue: 7)
+                    #expect(try AppendResult(wire: Wire.AppendResult(result)) == result)
+                }
             }
         }
     }
