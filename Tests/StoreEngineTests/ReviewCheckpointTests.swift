@@ -66,6 +66,34 @@ struct ReviewCheckpointTests {
         store.abandon()
     }
 
+    /// Found by power cuts within recoveries: the last group's checkpoint said that the journal was
+    /// truncated, which it is not while it is replayed; appends then waited for a checkpoint that
+    /// had nothing to do, for ever.
+    @Test("Appends go on behind a recovery that ended with a checkpoint")
+    func recoveryEndsWithACheckpoint() throws {
+        let scratch = try Scratch()
+        var configuration = Review.configuration()
+        let store = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
+        let mailbox = try Review.mailbox(0)
+        let body = [UInt8](repeating: 1, count: 9_000)
+        for _ in 0..<20 { _ = try store.blocking.append(Append(mailbox, body: body)) }
+        store.abandon()
+        // Each group presses, the last one, too; and the journal has more than it should.
+        configuration.tailBytesMinimum = 4 << 10
+        configuration.tailBytesMaximum = 8 << 10
+        configuration.checkpointJournalBytes = 64 << 10
+        let again = try MailboxStore.open(at: scratch.file("store"), configuration: configuration)
+        let answer = ReviewBox<AppendResult>()
+        Thread.detachNewThread {
+            guard let result = try? again.blocking.append(Append(mailbox, body: body)) else {
+                return
+            }
+            answer.put(result)
+        }
+        #expect(answer.wait(seconds: 30)?.sequence == 21)
+        again.abandon()
+    }
+
     @Test("A checkpoint needs no room for a spare segment")
     func checkpointOnFullDisk() throws {
         let scratch = try Scratch()

@@ -124,6 +124,9 @@ extension Shard {
                 // is room.
             }
         }
+        // Segments stayed as they were while they were replayed, whatever was written meanwhile:
+        // the next checkpoint gives them back, even when it has nothing else to do.
+        control.withLock { $0.truncatedPosition = position }
     }
 
     private func apply(
