@@ -7,7 +7,7 @@ struct PowerCutCommand {
     static let planted = [
         "acknowledge-before-sync", "visible-before-sync", "position-before-data",
         "frames-without-generation", "no-directory-sync", "sync-error-ignored",
-        "truncate-while-replaying", "truncate-before-replayed",
+        "truncate-while-replaying",
     ]
     /// States in which a planted bug must show; most do in the first thousand.
     private static let plantedStates = 200_000
