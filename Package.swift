@@ -248,7 +248,8 @@ let package = Package(
         .executableTarget(
             name: "mailboxctl",
             dependencies: [
-                "Mailbox", "StoreEngine", "StoreAPI", "MailboxClient", "ClientWire", "CZlib", logging,
+                "Mailbox", "StoreEngine", "StoreAPI", "MailboxClient", "ClientWire", "CZlib",
+                logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -55,7 +55,14 @@ final class Device: WebSocketLink.Owner {
         return link
     }
 
-    func cut() { link?.cut() }
+    /// Cuts the connection; its end is not told.
+    func cut() {
+        let link = link
+        self.link = nil
+        phase = .away
+        questions = [:]
+        link?.cut()
+    }
 
     /// The connection could not be made.
     func failed(_ link: WebSocketLink, _ reason: String) { ended(link, reason) }

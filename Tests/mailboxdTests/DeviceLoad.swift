@@ -177,6 +177,8 @@ final class DeviceLoad: Sendable {
             let mailbox = try MailboxID(
                 sender: Self.name(pair.sender), receiver: Self.name(pair.receiver))
             try #require(try store.head(mailbox).max == SequenceNumber(count), "\(pair)")
+            // A device may take a new name; under each, its numbers count from 1.
+            var numbers: [DeviceID: ClientSequence] = [:]
             var after: SequenceNumber = 0
             while after < count {
                 let page = try store.read(mailbox, after: after, limit: PageLimit(messages: 1_000))
@@ -184,10 +186,14 @@ final class DeviceLoad: Sendable {
                 for message in page.messages {
                     try #require(message.sequence == after + 1, "\(pair): a hole")
                     after = message.sequence
-                    try #require(message.producer?.clientSequence == after, "\(pair) \(after)")
                     try #require(Array(message.body) == Self.body(pair, Int(after)))
+                    let producer = try #require(message.producer, "\(pair) \(after)")
+                    let number = (numbers[producer.device] ?? 0) + 1
+                    try #require(producer.clientSequence == number, "\(pair) \(after)")
+                    numbers[producer.device] = number
                 }
             }
+            if numbers.count > 1 { print("check(): \(pair): \(numbers.count) device names") }
         }
         try store.close()
     }
