@@ -160,7 +160,7 @@ struct BadInputTests {
         }
     }
 
-    @Test("10 000 streams of one client: those above the limit wait, and nobody else does")
+    @Test("Streams above the limit wait their turn, and nobody else does")
     func manyStreams() async throws {
         try await TestServer.with(server: { $0.streamsPerConnectionMaximum = 8 }) { server in
             let client = try TestServer.makeClient(server.port)
@@ -168,7 +168,7 @@ struct BadInputTests {
                 group.addTask { try? await client.runConnections() }
                 let calls = Wire.StoreService.Client(wrapping: client)
                 let (begun, beginning) = AsyncStream.makeStream(of: Void.self)
-                for _ in 0..<10_000 {
+                for _ in 0..<300 {
                     group.addTask {
                         try? await calls.watch(.with { $0.receivers = ["r"] }) { response in
                             for try await _ in response.messages { beginning.yield() }

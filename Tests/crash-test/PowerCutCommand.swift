@@ -39,7 +39,9 @@ struct PowerCutCommand {
     }
 
     private func runPlanted() throws(Failure) -> Int {
-        let counts = try Shares.run(Self.planted.count, scratch: scratch) { part in
+        let counts = try Shares.run(
+            Self.planted.count, scratch: scratch, whoTrapsIsCaught: true
+        ) { part in
             let bug = Self.planted[part]
             return (
                 words(part, states: Self.plantedStates) + ["--planted", bug],

@@ -7,10 +7,13 @@ enum Shares {
     /// Runs a command in so many processes, and prints what they say: lines as they are, and counts
     /// (`name: number`) added up, at the end.
     ///
-    /// - Parameter arguments: of each part, by its number, and what is added to its environment.
+    /// - Parameters:
+    ///   - whoTrapsIsCaught: a part that a signal ends counts as `caught`: a planted bug may end
+    ///     the engine's process before anybody looks at what it left.
+    ///   - arguments: of each part, by its number, and what is added to its environment.
     /// - Returns: the counts.
     static func run(
-        _ count: Int, scratch: String,
+        _ count: Int, scratch: String, whoTrapsIsCaught: Bool = false,
         _ arguments: (_ part: Int) -> (words: [String], environment: [String: String])
     ) throws(Failure) -> [String: Int] {
         try Files.makeDirectory(scratch)
@@ -37,6 +40,11 @@ enum Shares {
                 } else {
                     print(line)
                 }
+            }
+            if whoTrapsIsCaught, case .signal(let signal) = ending {
+                print("planted bug of part \(number): caught: signal \(signal) ended its process")
+                counts["caught", default: 0] += 1
+                continue
             }
             guard ending == .exit(0) else {
                 throw Failure(

@@ -216,6 +216,7 @@ struct HostileClientTests {
             frame.fetches = [
                 .with { fetch in
                     fetch.mailbox = Wire.MailboxID(mailbox)
+                    fetch.cursor = Wire.Cursor(.zero)
                     fetch.limit.messages = 1_000
                     fetch.limit.bytes = 2 << 20
                 }
