@@ -19,6 +19,8 @@ struct TwoByTwoTests {
         for number in 0..<2 {
             var configuration = world.configuration()
             configuration.registryPath = world.file("registry-\(number).sqlite")
+            // Each would look on its own for what is owed, and notify of it beside the other.
+            configuration.recoveryDelay = .seconds(3_600)
             hubs.append(try await world.hub(providers, configuration))
         }
         let settled = hubs

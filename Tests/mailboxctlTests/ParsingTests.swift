@@ -45,7 +45,7 @@ import Testing
     @Test func everyCommandExplainsItselfWithExamples() {
         let groups = MailboxCtl.configuration.groupedSubcommands
         let commands = groups.flatMap(\.subcommands)
-        #expect(commands.count == 21)
+        #expect(commands.count == 22)
         for command in commands {
             let configuration = command.configuration
             #expect(!configuration.abstract.isEmpty)
