@@ -37,6 +37,7 @@ def test_a_call_made_of_what_reflection_tells(client):
     answer = GetMessageClass(pool.FindMessageTypeByName("mailbox.store.v1.FetchResponse"))
     request.mailbox.sender = client.sender
     request.mailbox.receiver = client.receiver
+    request.cursor.SetInParent()
     fetch = client.channel.unary_unary(
         "/mailbox.store.v1.StoreService/Fetch",
         request_serializer=lambda message: message.SerializeToString(),
