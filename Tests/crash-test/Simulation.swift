@@ -112,6 +112,9 @@ private final class World: Sendable {
                 disk.noteFault()
                 throw error
             }
+            do { try disk.restart() } catch {
+                throw StoreError(code: .corrupted, message: "\(error)")
+            }
             return try open(at: path)
         }
         subject.crash = { [self] store in
