@@ -106,6 +106,8 @@ class Bench:
             *("--devices-connections", "100000"),
             *("--devices-connections-per-address", "100000"),
             *("--devices-requests-per-second", "1000000", "--devices-bytes-per-second", "1GiB"),
+            # A thousand clients that write and confirm all the time have more reads under way.
+            *("--limits-read-queue", "1000000"),
             *self.options.server_flags.split(),
         ]
         with Server("mailboxd", arguments, folder / "log") as server:
