@@ -30,7 +30,7 @@ struct PageBounds: Sendable {
     @inlinable
     @inline(__always)
     func check(key: MDB_val) throws(LMDBError) {
-        guard unsafe isWithinOnePage(key) || isShort(key) else { throw Self.leavesItsPage }
+        guard unsafe liesInOnePage(key) else { throw Self.leavesItsPage }
     }
 
     /// Throws `corrupted` unless the value lies in a page, or in pages of its own.
@@ -39,25 +39,21 @@ struct PageBounds: Sendable {
     func check(
         value: MDB_val, _ transaction: @autoclosure () -> OpaquePointer?
     ) throws(LMDBError) {
-        if unsafe isWithinOnePage(value) || isShort(value) { return }
+        if unsafe liesInOnePage(value) { return }
         guard unsafe hasOwnPages(value, transaction()) else { throw Self.leavesItsPage }
     }
 
-    /// Whether the bytes end in the page of memory that they begin in: then they can be read,
-    /// whatever they are.
+    /// Whether the bytes lie in a page with others. Where pages begin at multiples of their size
+    /// they end in the page that they begin in: then they can be read, whatever they are. Where
+    /// nobody knows where that page begins they are no longer than what lies in one: what is read
+    /// beyond it, if anything, is less than half a page, and memory.
     @inlinable
     @inline(__always)
-    func isWithinOnePage(_ bytes: MDB_val) -> Bool {
+    func liesInOnePage(_ bytes: MDB_val) -> Bool {
+        guard isAligned else { return unsafe bytes.mv_size <= pageBytes / 2 }
         // A length has 32 bits: the sum cannot overflow.
-        unsafe (Int(bitPattern: bytes.mv_data) & (pageBytes &- 1)) &+ bytes.mv_size <= pageBytes
-    }
-
-    /// Whether the bytes are no longer than what lies in a page with others, where nobody knows
-    /// where that page begins: what is read beyond it, if anything, is little, and memory.
-    @inlinable
-    @inline(__always)
-    func isShort(_ bytes: MDB_val) -> Bool {
-        unsafe !isAligned && bytes.mv_size <= pageBytes / 2
+        return unsafe (Int(bitPattern: bytes.mv_data) & (pageBytes &- 1)) &+ bytes.mv_size
+            <= pageBytes
     }
 
     /// Whether a value begins behind the header of pages of its own, and fits them.

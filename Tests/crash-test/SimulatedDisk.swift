@@ -113,21 +113,11 @@ final class SimulatedDisk: Sendable {
         if cuts { try cutPower() }
     }
 
-    /// The store was closed, and is about to be opened again: where a sync failed, what the page
-    /// cache shows is no proof of what the disk has, and an open that believed it would build on
-    /// nothing. So the machine is started anew as well.
-    func restart() throws(Failure) {
+    /// Whether a sync failed, or the disk died: what the page cache shows is no proof of what the
+    /// disk has, and an open that believed it would build on nothing. Only a crash helps.
+    var isInDoubt: Bool {
         noteFault()
-        let isInDoubt = state.withLock { state in
-            guard state.mustCut else { return false }
-            state.mustCut = false
-            state.isDead = false
-            state.events.cuts += 1
-            return true
-        }
-        guard isInDoubt else { return }
-        ShimControl.disturb(0, how: 0)
-        try cutPower()
+        return state.withLock { $0.mustCut }
     }
 
     /// Takes in what was done last, for the digest.

@@ -112,8 +112,8 @@ private final class World: Sendable {
                 disk.noteFault()
                 throw error
             }
-            do { try disk.restart() } catch {
-                throw StoreError(code: .corrupted, message: "\(error)")
+            guard !disk.isInDoubt else {
+                throw StoreError(code: .failed, message: "a sync failed: the machine starts anew")
             }
             return try open(at: path)
         }

@@ -195,8 +195,9 @@ extension Shard {
         queue.close()
         drainTurn()
         watchers.close()
-        var failed: StoreError?
-        if failure == nil {
+        // A shard that failed writes no last checkpoint, either: acknowledgements may be gone.
+        var failed = failure
+        if failed == nil {
             do throws(StoreError) {
                 try onCheckpointThread { () throws(StoreError) in try self.checkpoint() }
             } catch {
