@@ -103,6 +103,8 @@ private final class World: Sendable {
         subject.mayFail = true
         subject.readsMayFail = true
         subject.passingCodes = [.storageFull]
+        // A group of the journal has room for it, in a segment of 64 KiB.
+        subject.atomicBytesMaximum = 60_000
         subject.checkpoint = { [self] store in
             defer { rearm() }
             try engine(store).blocking.checkpoint()

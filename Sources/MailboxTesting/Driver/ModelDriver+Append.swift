@@ -77,6 +77,12 @@ extension ModelDriver {
         {
             return try await expectUntouched(mailboxes)
         }
+        // Two addresses and a device have 192 bytes at most; what numbers need is less than 64.
+        if case .failure(let error) = actual, error.code == .invalidArgument,
+            appends.reduce(0, { $0 + $1.body.count + 256 }) > subject.atomicBytesMaximum
+        {
+            return try await expectUntouched(mailboxes)
+        }
         let expected = await answer { () throws(StoreError) in
             try await self.model.append(atomically: appends)
         }
@@ -88,7 +94,7 @@ extension ModelDriver {
                 append.mailbox == got.facts.mailbox && got.code == argumentRefusal(of: append)
             }
             return try expect(
-                isReasonable, "atomic batch: refused with \(got.code) without a reason")
+                isReasonable, "atomic batch: refused without a reason: \(got)")
         }
         guard case .success(let wanted) = expected, case .success(let got) = actual else {
             return try expectRefusals(expected, actual, "atomic batch of \(appends.count)")

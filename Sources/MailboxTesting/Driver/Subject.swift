@@ -28,6 +28,9 @@ public struct Subject: Sendable {
     public var passingCodes: Set<StoreError.Code> = []
     /// True when atomic batches to several receivers may be refused as `invalidArgument`.
     public var splitsReceivers = false
+    /// An atomic batch that needs more bytes, names and numbers included, may be refused as
+    /// `invalidArgument`: a store holds it as a whole somewhere.
+    public var atomicBytesMaximum = Int.max
     /// Checks what only this kind of store can check of itself.
     public var verify: (@Sendable (any MailboxStorage) async throws -> Void)?
     /// Clears away.
