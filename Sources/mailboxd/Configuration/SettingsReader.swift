@@ -20,7 +20,9 @@ struct SettingsReader {
         var problems: [String] = []
         let flags = checkedFlags(table, &problems)
         let variables = checkedVariables(table, &problems)
-        if let file { checkKeys(of: try Self.contents(of: file), table, &problems) }
+        let saysSomething = try file.map {
+            checkKeys(of: try Self.contents(of: $0), table, &problems)
+        }
         guard problems.isEmpty else { throw Failure.configuration(problems) }
 
         var providers: [(origin: String, provider: any ConfigProvider)] = [
@@ -31,18 +33,12 @@ struct SettingsReader {
                     .prefixKeys(with: ConfigKey(["mailbox", role]))
             ),
         ]
-        if let file, try !Self.isEmpty(file) {
+        if let file, saysSomething == true {
             providers.append((file, try await Self.provider(of: file)))
         }
         let values = value(of: table, providers, &problems)
         guard problems.isEmpty else { throw Failure.configuration(problems) }
         return values
-    }
-
-    /// Whether a file says nothing: comments alone, perhaps.
-    private static func isEmpty(_ file: String) throws -> Bool {
-        let root = try? Yams.compose(yaml: try contents(of: file))
-        return root == nil
     }
 
     private static func provider(of file: String) async throws -> any ConfigProvider {
@@ -137,20 +133,24 @@ struct SettingsReader {
         }
     }
 
-    private func checkKeys(of text: String, _ table: [Setting], _ problems: inout [String]) {
+    /// - Returns: false when the file says nothing: it has comments alone, perhaps.
+    private func checkKeys(
+        of text: String, _ table: [Setting], _ problems: inout [String]
+    ) -> Bool {
         let name = file ?? "the file"
         let keys: [String]
         do {
-            guard let root = try Yams.compose(yaml: text) else { return }
+            guard let root = try Yams.compose(yaml: text) else { return false }
             keys = try Self.leaves(of: root, [])
         } catch {
             let words = String(describing: error).split(separator: "\n").first ?? ""
             problems.append("\(name) is not YAML of keys and values: \(words)")
-            return
+            return true
         }
         for key in keys where !table.contains(where: { $0.key == key }) {
             problems.append("\(name): " + unknown(key, among: table.map(\.key), "key"))
         }
+        return true
     }
 
     private struct NotScalar: Error, CustomStringConvertible {
