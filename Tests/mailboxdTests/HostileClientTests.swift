@@ -210,6 +210,49 @@ struct HostileClientTests {
         #expect(end.status == 0, "\(end.notes)")
     }
 
+    @Test("One backup at a time, however long its reader takes; when he goes, the next may")
+    func backupThatNobodyReads() async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(directory.file("store"))
+        try #require(daemon.isReady)
+        let mailbox = try MailboxID(sender: "large", receiver: "r")
+        try await withStoreClient(daemon.target) { client in
+            let body = [UInt8](repeating: 7, count: 64 << 10)
+            _ = try await client.append(
+                batch: [Append](repeating: Append(mailbox, body: body), count: 64))
+        }
+        let port = daemon.port
+        let first = try await onThread {
+            let connection = try RawConnection(port: port)
+            try connection.send(
+                RawConnection.greeting
+                    + RawConnection.call("Backup", of: "AdminService", stream: 1)
+                    + RawConnection.message([], stream: 1, isLast: true))
+            while let frame = try connection.next(), frame.kind != Kind.data {}
+            return RawSendable(connection)
+        }
+        // It lets 64 KiB come, of 4 MiB: the backup is under way, and stays so.
+        let second = try await Self.backUp(daemon, to: directory.file("second"))
+        #expect(second.status != 0)
+        #expect(second.notes.contains("a backup is under way already"), "\(second.notes)")
+        first.raw.end()
+        let deadline = ContinuousClock.now + .seconds(60)
+        var third = try await Self.backUp(daemon, to: directory.file("third"))
+        while third.status != 0, ContinuousClock.now < deadline {
+            third = try await Self.backUp(daemon, to: directory.file("third"))
+        }
+        #expect(third.status == 0, "\(third.notes)")
+        let left = try FileManager.default.contentsOfDirectory(atPath: directory.file("store"))
+        #expect(!left.contains { $0.hasPrefix("backup-") })
+        #expect(try await daemon.stop().status == 0)
+    }
+
+    private static func backUp(
+        _ daemon: Daemon, to path: String
+    ) async throws -> (status: Int32, output: String, notes: String) {
+        try await mailboxctl(["backup", "--connect", "127.0.0.1:\(daemon.port)", path])
+    }
+
     /// A frame of one fetch that wants 2 MiB.
     private static func fetchFrame(_ mailbox: MailboxID) throws -> [UInt8] {
         try Wire.StoreService.Method.FetchStream.Input.with { frame in

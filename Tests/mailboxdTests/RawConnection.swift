@@ -46,6 +46,9 @@ final class RawConnection {
 
     deinit { close(descriptor) }
 
+    /// Ends the connection. Nothing more can be sent or read.
+    func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     /// Sends bytes.
     ///
     /// - Returns: false when the server ended the connection.
@@ -110,11 +113,12 @@ extension RawConnection {
 
     /// The beginning of a call.
     static func call(
-        _ method: String, stream: UInt32, isWhole: Bool = true, more: [UInt8] = []
+        _ method: String, of service: String = "StoreService", stream: UInt32,
+        isWhole: Bool = true, more: [UInt8] = []
     ) -> [UInt8] {
         let fields = [
             (":method", "POST"), (":scheme", "http"),
-            (":path", "/mailbox.store.v1.StoreService/\(method)"), (":authority", "localhost"),
+            (":path", "/mailbox.store.v1.\(service)/\(method)"), (":authority", "localhost"),
             ("te", "trailers"), ("content-type", "application/grpc"),
         ]
         let block = fields.flatMap { name, value in field(name, value) } + more
