@@ -9,11 +9,15 @@ public import CLMDB
 ///
 /// A key, and a value of up to half a page, lie within one page. A larger value has pages of its
 /// own: a header, then the value, from the header's end on.
+///
+/// Where pages begin at multiples of their size, an address tells its page. What a write
+/// transaction changed lies in memory of its own, which begins anywhere: there the cursor tells the
+/// page that it stands on.
 @usableFromInline
 struct PageBounds: Sendable {
     @usableFromInline let pageBytes: Int
     /// Pages begin at multiples of their size. Not so where the machine's pages are smaller than
-    /// the file's, nor in a write transaction: what it changed lies in memory of its own.
+    /// the file's, nor in a write transaction.
     @usableFromInline let isAligned: Bool
     /// In a write transaction: values may lie in pages that it took, behind the file's last one.
     private let isWriting: Bool
@@ -26,14 +30,8 @@ struct PageBounds: Sendable {
         isAligned = !isWriting && pageBytes <= machinePageBytes
     }
 
-    /// Throws `corrupted` unless the key lies in a page.
-    @inlinable
-    @inline(__always)
-    func check(key: MDB_val) throws(LMDBError) {
-        guard unsafe liesInOnePage(key) else { throw Self.leavesItsPage }
-    }
-
-    /// Throws `corrupted` unless the value lies in a page, or in pages of its own.
+    /// Throws `corrupted` unless a record's value, as a read found it, lies in a page, or in pages
+    /// of its own.
     @inlinable
     @inline(__always)
     func check(
@@ -41,6 +39,19 @@ struct PageBounds: Sendable {
     ) throws(LMDBError) {
         if unsafe liesInOnePage(value) { return }
         guard unsafe hasOwnPages(value, transaction()) else { throw Self.leavesItsPage }
+    }
+
+    /// Throws `corrupted` unless the record that a cursor stands on lies in its page: the key, and
+    /// the value, unless it has pages of its own.
+    @inlinable
+    @inline(__always)
+    func check(key: MDB_val, value: MDB_val, _ cursor: OpaquePointer) throws(LMDBError) {
+        if isAligned {
+            guard unsafe liesInOnePage(key) else { throw Self.leavesItsPage }
+            try unsafe check(value: value, mdb_cursor_txn(cursor))
+        } else {
+            guard unsafe liesInPage(of: cursor, key, value) else { throw Self.leavesItsPage }
+        }
     }
 
     /// Whether the bytes lie in a page with others. Where pages begin at multiples of their size
@@ -56,14 +67,35 @@ struct PageBounds: Sendable {
             <= pageBytes
     }
 
+    /// Whether a record lies in the page that the cursor stands on, wherever that begins.
+    @usableFromInline
+    func liesInPage(of cursor: OpaquePointer, _ key: MDB_val, _ value: MDB_val) -> Bool {
+        guard let page = unsafe mailbox_cursor_page(cursor) else {
+            // A liblmdb that keeps its cursors otherwise.
+            return unsafe liesInOnePage(key)
+                && (liesInOnePage(value) || hasOwnPages(value, mdb_cursor_txn(cursor)))
+        }
+        let room = DataFile.pageHeaderBytes...pageBytes
+        let keyOffset = unsafe Int(bitPattern: key.mv_data) &- Int(bitPattern: page)
+        // The value begins where the key ends: within the page, too.
+        guard room.contains(keyOffset), unsafe key.mv_size <= pageBytes - keyOffset else {
+            return false
+        }
+        let offset = unsafe Int(bitPattern: value.mv_data) &- Int(bitPattern: page)
+        guard room.contains(offset) else {
+            return unsafe hasOwnPages(value, mdb_cursor_txn(cursor))
+        }
+        return unsafe value.mv_size <= pageBytes - offset
+    }
+
     /// Whether a value begins behind the header of pages of its own, and fits them.
     @usableFromInline
     func hasOwnPages(_ value: MDB_val, _ transaction: OpaquePointer?) -> Bool {
         let headerBytes = DataFile.pageHeaderBytes
         guard let start = unsafe value.mv_data else { return false }
         let offset = Int(bitPattern: start) & (pageBytes - 1)
-        // Where it is not aligned, something lies in front of the value all the same: a header, or
-        // a page's header and a key.
+        // Where it is not aligned, something lies in front of the value all the same: it is not in
+        // the page of its key, so LMDB found another for it, which begins with a header.
         guard offset == headerBytes || !isAligned else { return false }
         let header = unsafe UnsafeRawBufferPointer(
             start: start - headerBytes, count: headerBytes)

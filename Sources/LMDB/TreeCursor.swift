@@ -73,6 +73,13 @@ package struct TreeCursor<Access>: ~Copyable, ~Escapable {
         }
     }
 
+    /// Where the page of the record begins; nil when this liblmdb does not tell. Precondition: the
+    /// cursor stands on a record.
+    package var pageAddress: UInt? {
+        precondition(isOnRecord, "the cursor stands on no record")
+        return unsafe mailbox_cursor_page(handle).map { UInt(bitPattern: $0) }
+    }
+
     /// Moves to the first record whose key is not less; false when there is none. (`MDB_SET_RANGE`)
     @inlinable
     package mutating func seek(to key: borrowing Span<UInt8>) throws(LMDBError) -> Bool {
@@ -144,8 +151,7 @@ package struct TreeCursor<Access>: ~Copyable, ~Escapable {
         forget()
         if result == MDB_NOTFOUND { return false }
         try check(result, "mdb_cursor_get")
-        try unsafe bounds.check(key: key)
-        try unsafe bounds.check(value: value, mdb_cursor_txn(handle))
+        try unsafe bounds.check(key: key, value: value, handle)
         unsafe keyRecord = unsafe key
         unsafe valueRecord = unsafe value
         return true

@@ -36,10 +36,12 @@ package struct WriteTransaction: ~Copyable {
     package borrowing func value(
         for key: borrowing Span<UInt8>, in database: Database
     ) throws(LMDBError) -> Span<UInt8>? {
-        var record = unsafe MDB_val()
-        guard unsafe try lookUp(handle, key, database, &record) else { return nil }
-        try unsafe environment.writeBounds.check(value: record, handle)
-        return unsafe _overrideLifetime(span(of: record), borrowing: self)
+        // Only a cursor tells the page.
+        let cursorHandle = unsafe try openCursor(handle, database)
+        defer { unsafe mdb_cursor_close(cursorHandle) }
+        var cursor = unsafe ReadCursor(handle: cursorHandle, bounds: environment.writeBounds)
+        guard try cursor.seek(exactly: key) else { return nil }
+        return unsafe _overrideLifetime(span(of: cursor.valueRecord), borrowing: self)
     }
 
     /// Writes a record, in place of the one with the same key. Keys are 1 … 511 bytes, else

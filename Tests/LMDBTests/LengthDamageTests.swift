@@ -59,6 +59,45 @@ import Testing
         #expect(refusedWrites >= 3 * Self.keys.count)
     }
 
+    /// What a write transaction changed lies in memory that begins anywhere: the page is known by the
+    /// cursor that stands on it.
+    @Test func aKeyThatLeavesItsPageIsRefused() throws {
+        let directory = try fixture()
+        let whole = try Data(contentsOf: directory.dataFile)
+        var refusedReads = 0
+        var refusedWrites = 0
+        let shared = Self.nodes(in: whole).filter { Self.value($0.key).count == 100 }
+        for (key, node) in shared {
+            for bit in [5, 8, 11] {
+                var bytes = whole
+                bytes[node + 6 + bit / 8] ^= 1 << UInt8(bit % 8)
+                try bytes.write(to: directory.dataFile)
+                let environment = try directory.open()
+                defer { environment.close() }
+                refusedReads += try refused(bit) { try Self.read(environment) } ? 1 : 0
+                refusedWrites += try refused(bit) { try Self.write(environment, key) } ? 1 : 0
+            }
+        }
+        #expect(refusedReads >= shared.count)
+        #expect(refusedWrites >= shared.count)
+    }
+
+    @Test func theCursorsOfThisLibraryTellTheirPage() throws {
+        let directory = try fixture()
+        let environment = try directory.open()
+        defer { environment.close() }
+        let database = try environment.tree()
+        try environment.read { transaction throws(LMDBError) in
+            try transaction.withCursor(in: database) { cursor throws(LMDBError) in
+                #expect(try cursor.first())
+                repeat {
+                    let key = cursor.key.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+                    #expect(cursor.pageAddress == key & ~UInt(Self.pageBytes - 1))
+                } while try cursor.next()
+            }
+        }
+    }
+
     private func refused(_ bit: Int, _ body: () throws -> Void) throws -> Bool {
         let code = code(body)
         // A length that stays within the page, or within the value's own pages, is for checksums.
