@@ -74,16 +74,21 @@ public struct AppendResult: Hashable, Sendable {
     public var timestampMilliseconds: Int64?
     /// The epoch that the sequence belongs to. nil when a server did not tell it.
     public var epoch: Epoch?
+    /// True when an answer was lost on the way from the store, and what this append was in was
+    /// sent again in between: a duplicate may then be a duplicate of itself. A store that is in
+    /// this process never says so.
+    public var wasResent: Bool
 
     /// What became of one append.
     public init(
         sequence: SequenceNumber?, isDuplicate: Bool, durability: Durability,
-        timestampMilliseconds: Int64? = nil, epoch: Epoch? = nil
+        timestampMilliseconds: Int64? = nil, epoch: Epoch? = nil, wasResent: Bool = false
     ) {
         self.sequence = sequence
         self.isDuplicate = isDuplicate
         self.durability = durability
         self.timestampMilliseconds = timestampMilliseconds
         self.epoch = epoch
+        self.wasResent = wasResent
     }
 }

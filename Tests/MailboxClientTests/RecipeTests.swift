@@ -313,6 +313,28 @@ struct RecipeTests {
         #expect(script.states[ids[0]] == .accepted(2))
     }
 
+    @Test("A duplicate of a first sending is another's, unless a server had to send it again")
+    func duplicates() throws {
+        for wasResent in [true, false] {
+            let script = try ScriptedCore()
+            try script.connect(inbox: ScriptedCore.inbox())
+            let name = try script.device
+            let ids = try script.save("one", "two")
+            try script.sayLast(0)
+            try script.accept(1, isDuplicate: true, wasResent: wasResent)
+            #expect(script.states[ids[0]] == .accepted(1))
+            try script.accept(2)
+            if wasResent {
+                #expect(script.waiting(.sendStates).isEmpty)
+            } else {
+                try script.sayLast(2)
+            }
+            let isRenewed = try script.device != name
+            #expect(isRenewed == !wasResent)
+            #expect(script.events.contains(.identityRenewed(.ahead)) == !wasResent)
+        }
+    }
+
     @Test("A server that is overloaded gets fewer at once, and more again when it takes them")
     func overloaded() throws {
         let script = try ScriptedCore { $0.sendsInFlightMaximum = 16 }

@@ -137,11 +137,15 @@ final class ScriptedCore {
     }
 
     /// Accepts the oldest message that waits for its answer.
-    func accept(_ sequence: UInt32, epoch: UInt64 = 1) throws {
+    func accept(
+        _ sequence: UInt32, epoch: UInt64 = 1, isDuplicate: Bool = false, wasResent: Bool = false
+    ) throws {
         try answer(.send) { frame in
             frame.accepted = .with {
                 $0.sequence = sequence
                 $0.epoch = epoch
+                $0.isDuplicate = isDuplicate
+                $0.wasResent = wasResent
             }
         }
     }

@@ -685,6 +685,11 @@ package nonisolated struct Mailbox_Client_V1_Accepted: Sendable {
   /// The epoch that the sequence belongs to.
   package var epoch: UInt64 = 0
 
+  /// True when a server had to send it again on its way to the store, because an answer was lost: a
+  /// duplicate may then be one of this very message, and says nothing of others that number as this
+  /// device does.
+  package var wasResent: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1860,7 +1865,7 @@ nonisolated extension Mailbox_Client_V1_Send: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Mailbox_Client_V1_Accepted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Accepted"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}epoch\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}epoch\0\u{3}was_resent\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1871,6 +1876,7 @@ nonisolated extension Mailbox_Client_V1_Accepted: SwiftProtobuf.Message, SwiftPr
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.sequence) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.isDuplicate) }()
       case 3: try { try decoder.decodeSingularFixed64Field(value: &self.epoch) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.wasResent) }()
       default: break
       }
     }
@@ -1886,6 +1892,9 @@ nonisolated extension Mailbox_Client_V1_Accepted: SwiftProtobuf.Message, SwiftPr
     if self.epoch != 0 {
       try visitor.visitSingularFixed64Field(value: self.epoch, fieldNumber: 3)
     }
+    if self.wasResent != false {
+      try visitor.visitSingularBoolField(value: self.wasResent, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1893,6 +1902,7 @@ nonisolated extension Mailbox_Client_V1_Accepted: SwiftProtobuf.Message, SwiftPr
     if lhs.sequence != rhs.sequence {return false}
     if lhs.isDuplicate != rhs.isDuplicate {return false}
     if lhs.epoch != rhs.epoch {return false}
+    if lhs.wasResent != rhs.wasResent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -67,6 +67,7 @@ struct RequestRouter: Sendable {
                 var accepted = Mailbox_Client_V1_Accepted()
                 accepted.sequence = result.sequence ?? 0
                 accepted.isDuplicate = result.isDuplicate
+                accepted.wasResent = result.wasResent
                 if let named = result.epoch { epoch.learn(named.rawValue) }
                 accepted.epoch = result.epoch?.rawValue ?? epoch.value
                 done(.accepted(accepted))

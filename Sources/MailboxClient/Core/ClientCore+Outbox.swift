@@ -153,7 +153,7 @@ extension ClientCore {
         if accepted.isDuplicate {
             activity.duplicates += 1
             if lane.verifyThrough != nil, accepted.sequence == 0 { return }
-            if lane.verifyThrough == nil, !sent.wasSent {
+            if lane.verifyThrough == nil, !sent.wasSent, !accepted.wasResent {
                 // Somebody else has numbered by this device's name.
                 try OutboxTable.doubt(
                     device: device, conversation: conversation, from: sent.clientSequence, db)

@@ -42,12 +42,18 @@ extension StoreClient {
         request.atomic = true
         let settled = request
         let repetition: Repetition = batch.allSatisfy(\.canBeRepeated) ? .harmless : .harmful
+        var attempts = 0
         return try await call(repetition) { options in
+            attempts += 1
             let response = try await self.service.appendBatch(settled, options: options)
             guard response.outcomes.count == batch.count else {
                 throw StoreError.missing("outcome")
             }
-            return try response.outcomes.map { try AppendResult(wire: $0.result) }
+            return try response.outcomes.map { outcome in
+                var result = try AppendResult(wire: outcome.result)
+                if attempts > 1 { result.wasResent = true }
+                return result
+            }
         }
     }
 

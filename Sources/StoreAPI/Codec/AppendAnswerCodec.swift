@@ -42,7 +42,7 @@ enum AppendAnswerCodec {
         WireSize.field(varint: UInt64(result.sequence ?? 0)) &+ (result.isDuplicate ? 2 : 0) &+ 2
             &+ (result.timestampMilliseconds.map { 1 &+ WireSize.varint(UInt64(bitPattern: $0)) }
                 ?? 0)
-            &+ WireSize.field(fixed64: result.epoch?.rawValue ?? 0)
+            &+ WireSize.field(fixed64: result.epoch?.rawValue ?? 0) &+ (result.wasResent ? 2 : 0)
     }
 
     static func write(_ prepared: Prepared, _ writer: inout WireWriter) {
@@ -63,6 +63,7 @@ enum AppendAnswerCodec {
                     writer.varint(UInt64(bitPattern: timestamp))
                 }
                 writer.field(5, fixed64: result.epoch?.rawValue ?? 0)
+                if result.wasResent { writer.field(6, varint: 1) }
             case .failure:
                 let error = errors.next() ?? []
                 writer.header(2, count: WireSize.field(count: error.count))
@@ -126,6 +127,7 @@ enum AppendAnswerCodec {
         private var durability = 0
         private var timestamp: Int64?
         private var epoch: UInt64 = 0
+        private var wasResent = false
 
         mutating func read(
             _ reader: consuming WireReader, _ bytes: borrowing Span<UInt8>
@@ -139,6 +141,7 @@ enum AppendAnswerCodec {
                     durability = Int(Int32(truncatingIfNeeded: try reader.varint(bytes)))
                 case (4, .varint): timestamp = Int64(bitPattern: try reader.varint(bytes))
                 case (5, .fixed64): epoch = try reader.fixed64(bytes)
+                case (6, .varint): wasResent = try reader.varint(bytes) != 0
                 default: try reader.skip(tag, bytes)
                 }
             }
@@ -152,7 +155,8 @@ enum AppendAnswerCodec {
                 durability: try Durability(
                     wire: Wire.Durability(rawValue: durability) ?? .unspecified,
                     field: "result.durability"),
-                timestampMilliseconds: timestamp, epoch: Epoch(rawValue: epoch))
+                timestampMilliseconds: timestamp, epoch: Epoch(rawValue: epoch),
+                wasResent: wasResent)
         }
     }
 }

@@ -41,6 +41,7 @@ extension Wire.AppendResult {
         durability = Wire.Durability(result.durability)
         if let timestamp = result.timestampMilliseconds { timestampMilliseconds = timestamp }
         epoch = result.epoch?.rawValue ?? 0
+        wasResent = result.wasResent
     }
 }
 
@@ -57,7 +58,7 @@ extension AppendResult {
             durability: try Durability(wire: wire.durability, field: "\(field).durability"),
             timestampMilliseconds: wire.hasTimestampMilliseconds
                 ? wire.timestampMilliseconds : nil,
-            epoch: Epoch(rawValue: wire.epoch))
+            epoch: Epoch(rawValue: wire.epoch), wasResent: wire.wasResent)
     }
 }
 

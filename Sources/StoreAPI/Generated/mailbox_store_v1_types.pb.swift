@@ -402,6 +402,10 @@ package nonisolated struct Mailbox_Store_V1_AppendResult: Sendable {
   /// The epoch that the sequence belongs to.
   package var epoch: UInt64 = 0
 
+  /// True when a service between here and the store had to send it again, because an answer was
+  /// lost: a duplicate may then be one of this very append. A store itself never says so.
+  package var wasResent: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -914,7 +918,7 @@ nonisolated extension Mailbox_Store_V1_Append: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AppendResult"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}durability\0\u{3}timestamp_milliseconds\0\u{1}epoch\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{3}is_duplicate\0\u{1}durability\0\u{3}timestamp_milliseconds\0\u{1}epoch\0\u{3}was_resent\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -927,6 +931,7 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
       case 3: try { try decoder.decodeSingularEnumField(value: &self.durability) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self._timestampMilliseconds) }()
       case 5: try { try decoder.decodeSingularFixed64Field(value: &self.epoch) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.wasResent) }()
       default: break
       }
     }
@@ -952,6 +957,9 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
     if self.epoch != 0 {
       try visitor.visitSingularFixed64Field(value: self.epoch, fieldNumber: 5)
     }
+    if self.wasResent != false {
+      try visitor.visitSingularBoolField(value: self.wasResent, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -961,6 +969,7 @@ nonisolated extension Mailbox_Store_V1_AppendResult: SwiftProtobuf.Message, Swif
     if lhs.durability != rhs.durability {return false}
     if lhs._timestampMilliseconds != rhs._timestampMilliseconds {return false}
     if lhs.epoch != rhs.epoch {return false}
+    if lhs.wasResent != rhs.wasResent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

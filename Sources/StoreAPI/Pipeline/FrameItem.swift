@@ -12,6 +12,8 @@ package protocol FrameItem: Sendable {
     /// What a caller hears who waited too long for an item that was sent: `unknown` where the item
     /// may have changed something.
     static var codeWhenLost: StoreError.Code { get }
+    /// The answer to an item that was sent before, on a connection that was lost.
+    static func resent(_ value: Value) -> Value
 }
 
 extension Append: FrameItem {
@@ -27,6 +29,13 @@ extension Append: FrameItem {
     package var canBeRepeated: Bool { producer != nil }
 
     package static var codeWhenLost: StoreError.Code { .unknown }
+
+    /// If it is a duplicate, it may be its own.
+    package static func resent(_ value: AppendResult) -> AppendResult {
+        var value = value
+        value.wasResent = true
+        return value
+    }
 }
 
 extension FetchCall: FrameItem {
@@ -38,4 +47,6 @@ extension FetchCall: FrameItem {
     package var canBeRepeated: Bool { true }
 
     package static var codeWhenLost: StoreError.Code { .unavailable }
+
+    package static func resent(_ value: FetchResult) -> FetchResult { value }
 }

@@ -44,7 +44,8 @@ extension FramePipeline {
         guard let place = place(of: part.call), !calls[place].isDone else { return }
         for (item, outcome) in zip(part.range, outcomes) {
             guard case .failure(let error) = outcome, Self.isGoingAway(error) else {
-                settle(place, item, outcome)
+                let isAgain = item < calls[place].sentBefore
+                settle(place, item, isAgain ? outcome.map(Item.resent) : outcome)
                 continue
             }
             mustReconnect = true
@@ -91,6 +92,7 @@ extension FramePipeline {
             }
             guard !calls[place].isDone else { continue }
             calls[place].sent = calls[place].outcomes.count
+            calls[place].sentBefore = calls[place].sentEver
             earliest = min(earliest, place)
         }
         unsent = min(unsent, earliest)

@@ -67,6 +67,8 @@ package struct FramePipeline<Item: FrameItem>: Sendable {
         var sent = 0
         /// Items in front of it were sent on some connection.
         var sentEver = 0
+        /// Items in front of it were sent on a connection that was lost.
+        var sentBefore = 0
         let bytes: Int
         let enqueued: Moment
         let deadline: Moment

@@ -22,7 +22,7 @@ package final class HandedOver: Sendable {
     /// Notes what is written.
     package func note(_ pushes: [Push], isIncomplete: Bool) {
         state.withLock { state in
-            state.isIncomplete = isIncomplete
+            if isIncomplete { state.isIncomplete = true }
             for push in pushes where !state.current.add(push) {
                 state.previous = state.current
                 state.current = PushMarks(countMaximum: countMaximum)
@@ -31,7 +31,8 @@ package final class HandedOver: Sendable {
         }
     }
 
-    /// Takes everything out, as notices; and whether the last frame said that others were lost.
+    /// Takes everything out, as notices; and whether a frame said that others were lost: it may not
+    /// have been heard.
     package func take() -> (pushes: [Push], isIncomplete: Bool) {
         state.withLock { state in
             let pushes = state.previous.take(atMost: .max) + state.current.take(atMost: .max)

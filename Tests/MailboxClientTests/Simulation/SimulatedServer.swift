@@ -25,6 +25,9 @@ struct SimulatedServer {
     var connections: [UInt64: Connection] = [:]
     var isDown = false
     private var nextSession: UInt64 = 1
+    /// Every so many messages are sent twice on their way to the store: the first answer is lost.
+    private static let lostAnswersPeriod = 23
+    private var sendCount = 0
 
     init(clock: ManualClock) {
         self.clock = clock
@@ -131,7 +134,7 @@ struct SimulatedServer {
         return try result.get()
     }
 
-    private func send(
+    private mutating func send(
         _ send: Mailbox_Client_V1_Send, _ connection: Connection, _ answer: inout ServerFrame
     ) throws(StoreError) -> [Sent] {
         guard send.body.count <= bodyBytesMaximum else {
@@ -141,14 +144,18 @@ struct SimulatedServer {
         let producer = Producer(
             device: try DeviceID(connection.device), clientSequence: send.clientSequence)
         let now = clock.now()
+        let append = Append(mailbox, producer: producer, body: Array(send.body))
+        sendCount += 1
+        let wasResent = sendCount.isMultiple(of: Self.lostAnswersPeriod)
         let result = try verb { state throws(StoreError) in
-            try state.append(
-                Append(mailbox, producer: producer, body: Array(send.body)), now: now)
+            if wasResent { _ = try state.append(append, now: now) }
+            return try state.append(append, now: now)
         }
         let epoch = store.inspect { $0.epoch.rawValue }
         answer.accepted = .with {
             $0.sequence = result.sequence ?? 0
             $0.isDuplicate = result.isDuplicate
+            $0.wasResent = wasResent
             $0.epoch = epoch
         }
         guard !result.isDuplicate, let sequence = result.sequence else { return [] }

@@ -84,7 +84,7 @@ struct RandomFrames {
                     durability: Durability.allCases[Int.random(in: 0...2, using: &random)],
                     timestampMilliseconds: random.chance(30)
                         ? nil : Int64(bitPattern: number(UInt64.self)),
-                    epoch: Epoch(rawValue: number())))
+                    epoch: Epoch(rawValue: number()), wasResent: random.chance(10)))
         }
     }
 

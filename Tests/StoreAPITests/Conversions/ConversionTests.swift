@@ -71,6 +71,7 @@ struct ConversionTests {
                 for timestamp in [0, 1, Int64.max] {
                     result.timestampMilliseconds = timestamp
                     result.epoch = Epoch(rawValue: 7)
+                    result.wasResent.toggle()
                     #expect(try AppendResult(wire: Wire.AppendResult(result)) == result)
                 }
             }

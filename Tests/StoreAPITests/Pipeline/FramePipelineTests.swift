@@ -114,6 +114,9 @@ struct FramePipelineTests {
             frame: again.number, outcomes: [stored(1), stored(2), stored(3)])
         let done = pipeline.takeCompletions()
         #expect(done[0].outcomes.map(code) == [nil, .unknown, nil])
+        // Who was sent once is told so: his duplicate would be another's.
+        let wasResent = done.flatMap(\.outcomes).map { try? $0.get().wasResent }
+        #expect(wasResent == [true, nil, true, false])
         #expect(pipeline.isEmpty)
     }
 

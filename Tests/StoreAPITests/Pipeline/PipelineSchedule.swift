@@ -180,6 +180,9 @@ struct PipelineSchedule {
             guard let place, result.sequence == SequenceNumber(place + 1) else {
                 throw broken("\(name) was answered with \(result), and stored at \(place ?? -1)")
             }
+            guard !result.isDuplicate || result.wasResent else {
+                throw broken("\(name) is called a duplicate of another's: it is its own")
+            }
         case .failure(let error):
             switch error.code {
             case .unknown:

@@ -98,7 +98,7 @@ struct NotifyQueueTests {
             let pushes = try (0..<100).map { number in
                 try Self.push(number, SequenceNumber(round * 100 + number + 1))
             }
-            handedOver.note(pushes, isIncomplete: round == 2)
+            handedOver.note(pushes, isIncomplete: round == 1)
         }
         let (pushes, isIncomplete) = handedOver.take()
         #expect(isIncomplete)
