@@ -60,10 +60,14 @@ extension HostConfiguration {
             config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls =
                 pingIntervalMinimum
             let silenceMaximum = keepaliveInterval + keepaliveTimeout
+            let (age, grace) = (connectionAgeMaximum, connectionGraceMaximum)
             config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                 connections.admit(channel).flatMapThrowing {
-                    try channel.pipeline.syncOperations.addHandler(
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(
                         SilenceLimit(maximum: TimeAmount(silenceMaximum)), position: .first)
+                    guard let age, let grace else { return }
+                    try pipeline.addHandler(AgeLimit(age: age, grace: grace), position: .first)
                 }
             }
         }

@@ -23,6 +23,27 @@ struct ConnectionLifeTests {
         return isTold
     }
 
+    @Test("Who does not say that he heard the farewell loses his connection all the same")
+    func deaf() async throws {
+        let directory = try TestDirectory()
+        // Silence alone ends none of them.
+        let daemon = try await Daemon.start(
+            directory.file("store"),
+            [
+                "--limits-age-seconds", "1", "--limits-grace-seconds", "1",
+                "--limits-keepalive-seconds", "3600",
+            ])
+        try #require(daemon.isReady)
+        let port = daemon.port
+        let heard = try await onThread {
+            let connection = try RawConnection(port: port)
+            try connection.send(RawConnection.greeting + HostileClientTests.watch(stream: 1))
+            return try connection.untilEnd()
+        }
+        #expect(heard.contains { $0.kind == Kind.goAway })
+        #expect(try await daemon.stop().status == 0)
+    }
+
     @Test("A connection without a call is ended after its idle time, one with a call is not")
     func idle() async throws {
         let directory = try TestDirectory()

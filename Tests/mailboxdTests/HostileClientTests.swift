@@ -74,6 +74,24 @@ struct HostileClientTests {
         return false
     }
 
+    @Test("Who holds connections to the metrics and asks nothing loses them")
+    func idleAtTheMetrics() async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(
+            directory.file("store"), ["--metrics-connections", "4", "--metrics-idle-seconds", "1"])
+        try #require(daemon.isReady)
+        let port = daemon.metricsPort
+        let silent = try await onThread {
+            try (0..<12).map { _ in RawSendable(try RawConnection(port: port)) }
+        }
+        // Behind twelve of which four are let in at a time.
+        #expect(try await daemon.page("healthz").status == 200)
+        // `untilEnd` comes back: the server ended them.
+        let heard = try await onThread { try silent.map { try $0.raw.untilEnd().count } }
+        #expect(heard.allSatisfy { $0 == 0 })
+        #expect(try await daemon.stop().status == 0)
+    }
+
     // MARK: Floods
 
     /// What a client may throw at a server, after which the server ends the connection.

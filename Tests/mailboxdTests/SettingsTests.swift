@@ -60,8 +60,8 @@ struct SettingsTests {
 
     /// What is read where it is used: `DaemonTests` and `SignalTests` start daemons with these.
     private static let usedElsewhere: Set<String> = [
-        "directory", "metrics.enabled", "metrics.host", "metrics.port", "log.format",
-        "drain.seconds",
+        "directory", "metrics.enabled", "metrics.host", "metrics.port", "metrics.connections",
+        "metrics.idleSeconds", "log.format", "drain.seconds",
     ]
 
     @Test("No key is for show: another value of it configures something else")

@@ -18,6 +18,12 @@ enum HostSettings {
             Setting("metrics.host", .text, "127.0.0.1", "the address for them"),
             Setting(
                 "metrics.port", .integer(0...65_535), "\(port)", "their port; 0 takes a free one"),
+            Setting(
+                "metrics.connections", .integer(1...10_000), "64",
+                "connections to it at once; others wait"),
+            Setting(
+                "metrics.idleSeconds", .integer(1...3_600), "60",
+                "a connection that asks nothing is closed after this time"),
         ]
     }
 

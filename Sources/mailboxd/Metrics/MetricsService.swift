@@ -10,6 +10,8 @@ import ServiceLifecycle
 struct MetricsService: Service {
     let host: String
     let port: Int
+    let connectionsMaximum: Int
+    let idleMaximum: Duration
     let metrics: MetricsTextFactory
     let process: ProcessGauges
     let probes: RoleProcess.Probes
@@ -20,8 +22,10 @@ struct MetricsService: Service {
     func run() async throws {
         let application = Application(
             router: router(),
+            server: .http1(configuration: .init(idleTimeout: TimeAmount(idleMaximum))),
             configuration: ApplicationConfiguration(
-                address: .hostname(host, port: port), serverName: "mailboxd"),
+                address: .hostname(host, port: port), serverName: "mailboxd",
+                availableConnectionsDelegate: .maximum(connectionsMaximum, logger: quiet)),
             onServerRunning: { channel in bound.tell(channel.localAddress?.port ?? port) },
             logger: quiet)
         do {

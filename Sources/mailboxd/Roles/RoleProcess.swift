@@ -49,6 +49,8 @@ struct RoleProcess {
             all.append(
                 MetricsService(
                     host: values.text("metrics.host"), port: values.integer("metrics.port"),
+                    connectionsMaximum: values.integer("metrics.connections"),
+                    idleMaximum: .seconds(values.integer("metrics.idleSeconds")),
                     metrics: metrics, process: ProcessGauges(metrics), probes: probes,
                     logger: logger, bound: metricsPort))
         } else {
