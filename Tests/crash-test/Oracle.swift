@@ -89,8 +89,17 @@ struct Oracle {
         var last = [ClientSequence](repeating: 0, count: Universe.deviceCount)
         var after = head.floor
         while after < head.max {
-            let page = try store.read(
-                mailbox, after: after, through: nil, limit: PageLimit(messages: 1_000))
+            let page: FetchResult
+            do throws(StoreError) {
+                page = try store.read(
+                    mailbox, after: after, through: nil, limit: PageLimit(messages: 1_000))
+            } catch {
+                // A checkpoint may trim meanwhile: the floor says so, and the look begins anew.
+                guard error.code == .trimmed, try store.head(mailbox).floor > head.floor else {
+                    throw error
+                }
+                return try wrong(number, store, required, asked)
+            }
             for message in page.messages {
                 guard message.sequence == after + 1 else { return "a hole behind \(after)" }
                 after = message.sequence

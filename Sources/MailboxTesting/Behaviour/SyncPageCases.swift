@@ -4,6 +4,7 @@ extension BehaviourSuite {
     static let syncPageCases: [BehaviourCase] = [
         BehaviourCase("sync page: the count holds for the whole answer", syncCount),
         BehaviourCase("sync page: the bytes hold for the whole answer", syncBytes),
+        BehaviourCase("sync page: an empty message fits where no byte is left", syncEmptyBody),
         BehaviourCase("sync page: one message comes, however large", syncAtLeastOne),
         BehaviourCase("sync page: pages of every size join without holes", syncPagesJoin),
     ]
@@ -46,6 +47,18 @@ extension BehaviourSuite {
                 result.entries.map(\.result.messages.count), expected, "messages in \(bytes) bytes")
             try expectEqual(result.hasMore, bytes < 600, "hasMore in \(bytes) bytes")
         }
+    }
+
+    private static func syncEmptyBody(_ fixture: Fixture) async throws {
+        for (sender, count) in [("alice", 100), ("carol", 0), ("dave", 1), ("erin", 0)] {
+            let body = [UInt8](repeating: 1, count: count)
+            _ = try await fixture.store.append(
+                Append(try MailboxID(sender: sender, receiver: "bob"), body: body))
+        }
+        let result = try await fixture.store.sync(
+            try Address("bob"), cursors: [:], limit: PageLimit(bytes: 100))
+        try expectEqual(senders(result), ["alice", "carol"], "those that fit")
+        try expectEqual(result.hasMore, true, "hasMore")
     }
 
     private static func syncAtLeastOne(_ fixture: Fixture) async throws {

@@ -77,7 +77,8 @@ extension Shard {
         repeat {
             let page = try waiting(receiver, after: after, limit: 256)
             for sender in page.senders {
-                guard messagesLeft > 0, bytesLeft > 0 else {
+                // Where no byte is left an empty message still fits.
+                guard messagesLeft > 0 else {
                     return SyncResult(entries: entries, hasMore: true, epoch: epoch)
                 }
                 let mailbox = MailboxID(sender: sender, receiver: receiver)
