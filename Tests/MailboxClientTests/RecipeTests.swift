@@ -293,6 +293,40 @@ struct RecipeTests {
         #expect(script.states[ids[2]] == .accepted(2))
     }
 
+    @Test("The number of a message that was discarded is not given to another one")
+    func discarded() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox())
+        let ids = try script.save("poison")
+        try script.sayLast(0)
+        try script.refuse(.send, .forbidden)
+        try script.sayLast(0)
+        #expect(script.states[ids[0]] == .refused(.forbidden))
+        let isDiscarded = try script.database.write { try HistoryTable.discard(ids[0], $0) }
+        #expect(isDiscarded)
+        let next = try script.save("next")
+        #expect(next[0] > ids[0])
+        let newest = try script.database.read { db in
+            try HistoryTable.conversations(limit: 10, offset: 0, db).map(\.newestMessage?.id)
+        }
+        #expect(newest == next)
+    }
+
+    @Test("Conversations come with the newest message first, whoever wrote it")
+    func conversations() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox())
+        for peer in ["bert", "carl", "bert", "dora"] { try script.save("to \(peer)", to: peer) }
+        func order() throws -> [String] {
+            try script.database.read { db in
+                try HistoryTable.conversations(limit: 10, offset: 0, db).map(\.peer)
+            }
+        }
+        #expect(try order() == ["dora", "bert", "carl"])
+        try script.save("again", to: "carl")
+        #expect(try order() == ["carl", "dora", "bert"])
+    }
+
     @Test("Other bytes under a number of its own: the device takes a new name")
     func producerConflict() throws {
         let script = try ScriptedCore()

@@ -11,6 +11,11 @@ final class ClientExecutor: SerialExecutor {
         queue.async { job.runSynchronously(on: executor) }
     }
 
+    /// Runs `body` on the queue. A task that hops there would wake another thread on its way.
+    func run(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
+    func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
+
     func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         UnownedSerialExecutor(ordinary: self)
     }

@@ -124,7 +124,7 @@ public actor MailboxClient {
         let outcome = await withCheckedContinuation { continuation in
             let save = SaveQueue.Save(peer: peer, body: Data(body), continuation: continuation)
             let isFirst = saves.withLock { $0.add(save) }
-            if isFirst { Task { await self.flush() } }
+            if isFirst { executor.run { self.assumeIsolated { $0.flush() } } }
         }
         return try outcome.get()
     }
@@ -372,7 +372,7 @@ public actor MailboxClient {
         let opened = transport.connect { [weak self] event in
             guard let self else { return }
             let isFirst = self.incoming.withLock { $0.add(number, event) }
-            if isFirst { Task { await self.takeIncoming() } }
+            if isFirst { executor.run { self.assumeIsolated { $0.takeIncoming() } } }
         }
         connection = (number, opened)
     }

@@ -23,6 +23,14 @@ enum ClientSchema {
         static let confirmed = 4
     }
 
+    /// The number of the next message. None is given twice, also when the newest was discarded: what
+    /// `AUTOINCREMENT` does with a table of its own, whose page every message would write.
+    static let nextMessage = """
+        (max((SELECT coalesce(max(id), 0) FROM message), (SELECT discarded FROM client)) + 1)
+        """
+
+    /// Every page that a message changes is written, and waited for, before `send` returns: hence
+    /// few indexes, and none that what is derived could do without.
     private static let first = """
         CREATE TABLE client (
             id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -32,7 +40,8 @@ enum ClientSchema {
             body_bytes_maximum INTEGER NOT NULL DEFAULT 0,
             file_token TEXT,
             file_number TEXT,
-            generation INTEGER NOT NULL DEFAULT 0
+            generation INTEGER NOT NULL DEFAULT 0,
+            discarded INTEGER NOT NULL DEFAULT 0
         );
         INSERT INTO client (id) VALUES (1);
         CREATE TABLE device (
@@ -46,10 +55,8 @@ enum ClientSchema {
             epoch INTEGER,
             acknowledged INTEGER NOT NULL DEFAULT 0,
             head_max INTEGER NOT NULL DEFAULT 0,
-            unread INTEGER NOT NULL DEFAULT 0,
-            newest INTEGER NOT NULL DEFAULT 0
+            unread INTEGER NOT NULL DEFAULT 0
         );
-        CREATE INDEX conversation_newest ON conversation (newest);
         CREATE TABLE lane (
             device INTEGER NOT NULL REFERENCES device (id),
             conversation INTEGER NOT NULL REFERENCES conversation (id),
@@ -60,7 +67,7 @@ enum ClientSchema {
             PRIMARY KEY (device, conversation)
         ) WITHOUT ROWID;
         CREATE TABLE message (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            id INTEGER PRIMARY KEY,
             conversation INTEGER NOT NULL REFERENCES conversation (id),
             state INTEGER NOT NULL,
             device INTEGER,
@@ -75,9 +82,7 @@ enum ClientSchema {
             body BLOB NOT NULL
         );
         CREATE INDEX message_history ON message (conversation, id);
-        CREATE UNIQUE INDEX message_outbox ON message (device, conversation, client_sequence)
-            WHERE device IS NOT NULL AND state <> 2;
-        CREATE INDEX message_queue ON message (device, conversation, client_sequence)
+        CREATE UNIQUE INDEX message_queue ON message (device, conversation, client_sequence)
             WHERE state = 0;
         CREATE INDEX message_unconfirmed ON message (id) WHERE state = 3;
         CREATE INDEX message_refused ON message (id) WHERE state = 2;

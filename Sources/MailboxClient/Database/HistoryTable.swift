@@ -84,15 +84,18 @@ enum HistoryTable {
     /// Removes a message that was refused.
     static func discard(_ id: Int64, _ db: Database) throws -> Bool {
         try db.run("DELETE FROM message WHERE id = ? AND state = 2", [id])
-        return db.changesCount > 0
+        guard db.changesCount > 0 else { return false }
+        try db.run("UPDATE client SET discarded = max(discarded, ?)", [id])
+        return true
     }
 
     /// Conversations, those with the newest messages first.
     static func conversations(limit: Int, offset: Int, _ db: Database) throws -> [Conversation] {
         try db.rows(
             """
-            SELECT peer, cursor, max(head_max, cursor) AS head_max, unread, newest
-            FROM conversation ORDER BY newest DESC, id LIMIT ? OFFSET ?
+            SELECT peer, cursor, max(head_max, cursor) AS head_max, unread, coalesce(
+                (SELECT max(m.id) FROM message AS m WHERE m.conversation = c.id), 0) AS newest
+            FROM conversation AS c ORDER BY newest DESC, id LIMIT ? OFFSET ?
             """, [limit, offset]
         ).map { row in
             Conversation(

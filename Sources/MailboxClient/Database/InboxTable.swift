@@ -72,30 +72,29 @@ enum InboxTable {
         _ db: Database
     ) throws -> Int {
         var stored = 0
-        var newest: Int64?
         for message in messages {
             if try !isHeld(message, in: conversation.id, db) {
                 try db.run(
                     """
-                    INSERT INTO message (conversation, state, sender_device, client_sequence,
-                        sequence, epoch, timestamp, body) VALUES (?, 3, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO message (id, conversation, state, sender_device,
+                        client_sequence, sequence, epoch, timestamp, body)
+                    VALUES (\(ClientSchema.nextMessage), ?, 3, ?, ?, ?, ?, ?, ?)
                     """,
                     [
                         conversation.id, message.device.isEmpty ? nil : message.device,
                         message.device.isEmpty ? nil : message.clientSequence, message.sequence,
                         epoch.stored, message.timestamp, message.body,
                     ])
-                newest = db.lastInsertedRowID
                 stored += 1
             }
             conversation.cursor = message.sequence
         }
         conversation.epoch = epoch
         try setCursor(conversation, db)
-        if let newest {
+        if stored > 0 {
             try db.run(
-                "UPDATE conversation SET unread = unread + ?, newest = ? WHERE id = ?",
-                [stored, newest, conversation.id])
+                "UPDATE conversation SET unread = unread + ? WHERE id = ?",
+                [stored, conversation.id])
         }
         return stored
     }

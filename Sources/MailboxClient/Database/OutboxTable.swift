@@ -40,12 +40,12 @@ enum OutboxTable {
         }
         try db.run(
             """
-            INSERT INTO message (conversation, state, device, client_sequence, timestamp, body)
-            VALUES (?, 0, ?, ?, ?, ?)
+            INSERT INTO message
+                (id, conversation, state, device, client_sequence, timestamp, body)
+            VALUES (\(ClientSchema.nextMessage), ?, 0, ?, ?, ?, ?)
             """, [conversation, device, next, now, body])
         let id = db.lastInsertedRowID
         try setNext(next + 1, device: device, conversation: conversation, db)
-        try db.run("UPDATE conversation SET newest = ? WHERE id = ?", [id, conversation])
         return id
     }
 
@@ -184,6 +184,7 @@ enum OutboxTable {
     }
 
     /// A restored server has forgotten what it accepted: everything above its number waits again.
+    /// It goes through the conversation's history, which no index helps with: this is rare.
     ///
     /// - Returns: how many messages, and whether all of them are still here.
     static func requeue(
