@@ -8,7 +8,10 @@ struct Fetch {
     private static let mailboxes = 2_000
     private static let depth = 200
     private static let count = 50
-    private static let ways = [(tasks: 4, batch: 64), (tasks: 8, batch: 32)]
+    /// How many fetches are under way: the best counts, as the best depth of a peer does.
+    private static let ways = [
+        (tasks: 4, batch: 64), (tasks: 8, batch: 64), (tasks: 16, batch: 64), (tasks: 6, batch: 128),
+    ]
 
     func run() async throws {
         let traffic = try Traffic(mailboxes: Self.mailboxes)

@@ -56,7 +56,8 @@ final class SimulatedClient {
         guard let copy else { return [] }
         let lost = Array(saved[copy.savedCount...])
         saved.removeSubrange(copy.savedCount...)
-        var random = ClientRandom(seed: seed &+ UInt64(life) &* 104_729 &+ 1)
+        // Far from the seeds of other clients: no two draw the same name.
+        var random = ClientRandom(seed: seed &+ UInt64(life) &* 104_729 &+ 0x5EED_0000)
         database = try ClientDatabase(
             queue: copy.queue, isCopy: isNoticed, mintName: { random.name() })
         self.copy = nil
