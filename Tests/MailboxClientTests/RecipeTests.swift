@@ -249,6 +249,7 @@ struct RecipeTests {
         // The server ends it when the old one expires; then another is asked for at once.
         script.tell { $0.goodbye.reason = .unauthenticated }
         #expect(script.tokenRequests == [false, true, true])
+        #expect(script.events.filter { $0 == .tokenRefused }.count == 1)
     }
 
     @Test("The date jumps a day either way: nothing expires, nothing waits longer, order stays")

@@ -83,6 +83,20 @@ import Testing
         }
     }
 
+    @Test func aTokenThatTheServerRefusesIsSaidToBe() async throws {
+        try await ServedDevices.with { served in
+            let device = try served.device("anna")
+            _ = try write("no.token.atall", to: "anna.token", in: served.directory)
+            let waits = await tool(["send"] + device + ["--timeout", "5s", "bert", "hello"])
+            #expect(waits.status == 75)
+            #expect(waits.notes.first?.hasPrefix("mailboxctl: notAccepted: ") == true)
+            #expect(waits.notes.first?.hasSuffix("does not accept the token") == true)
+            // It was saved, and goes when the token is a good one.
+            #expect(try await served.run("send", "anna", "--pending").status == 0)
+            #expect(try await served.run("receive", "bert").output == "anna 1: hello\n")
+        }
+    }
+
     @Test func withoutTokenOrDatabaseNothingBegins() async throws {
         try await withDirectory { directory in
             let server = ["--connect", "ws://127.0.0.1:1"]

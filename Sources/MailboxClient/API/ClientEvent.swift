@@ -26,6 +26,9 @@ public enum ClientEvent: Hashable, Sendable {
     case sentAgain(peer: String, count: Int)
     /// The database belongs to another account than the token: nothing is sent or received.
     case wrongAccount(expected: String)
+    /// The server did not take the token, and each attempt now asks for another one. Told once,
+    /// until the server takes one.
+    case tokenRefused
     /// The database failed; the connection was given up, and will be tried again.
     case databaseFailed(String)
     /// The server did something that the protocol does not allow; the connection was given up.

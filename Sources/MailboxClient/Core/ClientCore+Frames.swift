@@ -43,6 +43,7 @@ extension ClientCore {
         case (.ping, .pong), (.refreshToken, .refused), (.ping, .refused): break
         case (.hello, .refused(let refused)):
             let needsToken = refused.code == .unauthenticated || refused.code == .forbidden
+            if needsToken { sayTokenRefused() }
             try perform(
                 session.goodbye(
                     isReplaced: false, needsToken: needsToken,
@@ -59,12 +60,19 @@ extension ClientCore {
         case .shutdown, .slow, .idle, .done: isFailure = false
         default: isFailure = true
         }
+        if goodbye.reason == .unauthenticated { sayTokenRefused() }
         try perform(
             session.goodbye(
                 isReplaced: goodbye.reason == .replaced,
                 needsToken: goodbye.reason == .unauthenticated,
                 notBefore: Int64(goodbye.reconnectAfterMilliseconds), isFailure: isFailure, now),
             db)
+    }
+
+    /// Once, however many attempts fail for it.
+    private func sayTokenRefused() {
+        if !isTokenRefused { say(.tokenRefused) }
+        isTokenRefused = true
     }
 
     private func welcomed(
@@ -76,6 +84,7 @@ extension ClientCore {
         session.welcomed(
             heartbeat: Int64(welcome.heartbeatMilliseconds), tokenLife: life, now)
         guard isFirst else { return }
+        isTokenRefused = false
         let state = try ClientTable.state(db)
         if let account = state.account, account != welcome.account {
             say(.wrongAccount(expected: account))

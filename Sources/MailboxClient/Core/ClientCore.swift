@@ -47,6 +47,8 @@ final class ClientCore {
     var wallMilliseconds: Int64 = 0
     /// Messages that wait in the outbox.
     private(set) var waitingCount = 0
+    /// The server refused the token, and has taken none since.
+    var isTokenRefused = false
     var activity = ClientActivity()
 
     init(database: ClientDatabase, configuration: ClientConfiguration) throws(ClientError) {

@@ -86,6 +86,7 @@ final class Chat: Sendable {
         case .trimmed(let peer, let floor):
             "the server no longer has the messages of \(peer) through \(floor)"
         case .sequenceExhausted(let peer): "no more messages can go to or come from \(peer)"
+        case .tokenRefused: "the server does not accept the token; its file is read again"
         case .databaseFailed: "the database failed; trying again"
         default: "\(event)"
         }

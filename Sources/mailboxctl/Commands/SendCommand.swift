@@ -88,7 +88,8 @@ struct SendCommand: ConsoleCommand {
                 code: "notAccepted",
                 message:
                     "message \(message.id) to \(peer) is saved in \(device.database), and goes "
-                    + "with the next connection; do not send it again, wait with --pending",
+                    + "with the next connection; do not send it again, wait with --pending"
+                    + watch.hint,
                 status: .unknown)
         }
     }
@@ -119,7 +120,8 @@ struct SendCommand: ConsoleCommand {
         guard isDrained else {
             throw Failure(
                 code: "notAccepted",
-                message: "\(statistics.waitingCount) messages wait in \(device.database)",
+                message: "\(statistics.waitingCount) messages wait in \(device.database)"
+                    + watch.hint,
                 status: .unknown)
         }
         if output.json {

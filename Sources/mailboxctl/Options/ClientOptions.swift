@@ -92,6 +92,8 @@ final class ServerWatch: Sendable {
                 told(event)
                 switch event {
                 case .caughtUp: state.set { $0.isCaughtUp = true }
+                case .tokenRefused: state.set { $0.isTokenRefused = true }
+                case .connection(.connected): state.set { $0.isTokenRefused = false }
                 case .wrongAccount(let expected):
                     let failure = Failure(
                         code: "wrongAccount",
@@ -116,6 +118,10 @@ final class ServerWatch: Sendable {
 
     /// Why nothing more comes.
     var failure: Failure? { state.get { $0.failure } }
+    /// What to add to a message about something that did not happen in time.
+    var hint: String {
+        state.get { $0.isTokenRefused } ? "; the server does not accept the token" : ""
+    }
     /// What waited on the server is in the database.
     var isCaughtUp: Bool { state.get { $0.isCaughtUp } }
 
@@ -140,6 +146,7 @@ final class ServerWatch: Sendable {
 private final class Locked: Sendable {
     struct State {
         var isCaughtUp = false
+        var isTokenRefused = false
         var failure: Failure?
     }
 
