@@ -50,7 +50,7 @@ extension BehaviourSuite {
     }
 
     private static func syncEmptyBody(_ fixture: Fixture) async throws {
-        for (sender, count) in [("alice", 100), ("carol", 0), ("dave", 1), ("erin", 0)] {
+        for (sender, count) in [("alice", 100), ("carol", 0), ("daves", 1), ("erica", 0)] {
             let body = [UInt8](repeating: 1, count: count)
             _ = try await fixture.store.append(
                 Append(try MailboxID(sender: sender, receiver: "bob"), body: body))
