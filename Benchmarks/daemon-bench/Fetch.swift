@@ -10,7 +10,8 @@ struct Fetch {
     private static let count = 50
     /// How many fetches are under way: the best counts, as the best depth of a peer does.
     private static let ways = [
-        (tasks: 4, batch: 64), (tasks: 8, batch: 64), (tasks: 16, batch: 64), (tasks: 6, batch: 128),
+        (tasks: 4, batch: 64), (tasks: 8, batch: 64), (tasks: 16, batch: 64),
+        (tasks: 6, batch: 128),
     ]
 
     func run() async throws {

@@ -14,8 +14,8 @@ struct mailbox_cursor {
     const void *pages[32];
 };
 
-/* The page of the record that a cursor stands on, which no call of LMDB's tells. NULL when what calls
-   do tell of the cursor is not found where it should be: then this is another LMDB. */
+/* The page of the record that a cursor stands on, which no call of LMDB's tells. NULL when what
+   calls do tell of the cursor is not found where it should be: then this is another LMDB. */
 static inline const void *mailbox_cursor_page(MDB_cursor *cursor) {
     const struct mailbox_cursor *inner = (const struct mailbox_cursor *)cursor;
     if (inner->txn != mdb_cursor_txn(cursor) || inner->dbi != mdb_cursor_dbi(cursor))

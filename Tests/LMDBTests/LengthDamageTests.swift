@@ -59,8 +59,8 @@ import Testing
         #expect(refusedWrites >= 3 * Self.keys.count)
     }
 
-    /// What a write transaction changed lies in memory that begins anywhere: the page is known by the
-    /// cursor that stands on it.
+    /// What a write transaction changed lies in memory that begins anywhere: the page is known by
+    /// the cursor that stands on it.
     @Test func aKeyThatLeavesItsPageIsRefused() throws {
         let directory = try fixture()
         let whole = try Data(contentsOf: directory.dataFile)

@@ -13,8 +13,9 @@ struct SimulateCommand {
     private static let plantedSeeds = 2_000
     /// Every so many seeds, one is run once more, to see whether it does the same.
     private static let repeatedEvery = 50
-    /// And so often, when it did not: a checkpoint that a budget begins within a call, and the reads
-    /// of the thread that commits, meet as the machine likes, and LMDB's choice of pages follows.
+    /// And so often, when it did not: a checkpoint that a budget begins within a call, and the
+    /// reads of the thread that commits, meet as the machine likes, and LMDB's choice of pages
+    /// follows.
     private static let repeatsMaximum = 5
 
     private let options: Options

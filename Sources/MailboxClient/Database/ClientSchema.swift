@@ -23,8 +23,8 @@ enum ClientSchema {
         static let confirmed = 4
     }
 
-    /// The number of the next message. None is given twice, also when the newest was discarded: what
-    /// `AUTOINCREMENT` does with a table of its own, whose page every message would write.
+    /// The number of the next message. None is given twice, also when the newest was discarded:
+    /// what `AUTOINCREMENT` does with a table of its own, whose page every message would write.
     static let nextMessage = """
         (max((SELECT coalesce(max(id), 0) FROM message), (SELECT discarded FROM client)) + 1)
         """
