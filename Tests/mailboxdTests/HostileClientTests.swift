@@ -191,17 +191,23 @@ struct HostileClientTests {
 
     // MARK: Readers that do not read
 
+    /// Makes a mailbox of 4 MiB.
+    private static func fill(_ daemon: Daemon) async throws -> MailboxID {
+        let mailbox = try MailboxID(sender: "large", receiver: "r")
+        try await withStoreClient(daemon.target) { client in
+            let body = [UInt8](repeating: 7, count: 64 << 10)
+            let batch = [Append](repeating: Append(mailbox, body: body), count: 64)
+            for outcome in try await client.append(batch: batch) { _ = try outcome.get() }
+        }
+        return mailbox
+    }
+
     @Test("Answers that nobody reads are not made: 1.6 GiB are asked for, few are in memory")
     func neverReads() async throws {
         let directory = try TestDirectory()
         let daemon = try await Daemon.start(directory.file("store"))
         try #require(daemon.isReady)
-        let mailbox = try MailboxID(sender: "large", receiver: "r")
-        try await withStoreClient(daemon.target) { client in
-            let body = [UInt8](repeating: 7, count: 64 << 10)
-            _ = try await client.append(
-                batch: [Append](repeating: Append(mailbox, body: body), count: 64))
-        }
+        let mailbox = try await Self.fill(daemon)
         let before = try daemon.peakMemoryBytes()
         let frame = try Self.fetchFrame(mailbox)
         let streams = (0..<8).map { UInt32(2 * $0 + 1) }
@@ -233,12 +239,7 @@ struct HostileClientTests {
         let directory = try TestDirectory()
         let daemon = try await Daemon.start(directory.file("store"))
         try #require(daemon.isReady)
-        let mailbox = try MailboxID(sender: "large", receiver: "r")
-        try await withStoreClient(daemon.target) { client in
-            let body = [UInt8](repeating: 7, count: 64 << 10)
-            _ = try await client.append(
-                batch: [Append](repeating: Append(mailbox, body: body), count: 64))
-        }
+        _ = try await Self.fill(daemon)
         let port = daemon.port
         let first = try await onThread {
             let connection = try RawConnection(port: port)
