@@ -181,18 +181,28 @@ extension Shard {
         return items
     }
 
-    /// How many mailboxes the next transaction takes.
+    /// How much one transaction of a checkpoint takes.
+    private struct Step {
+        let mailboxes: Int
+        /// Of messages; the last mailbox may go beyond it by one message.
+        let bytes: Int
+    }
+
+    /// How much the next transaction takes.
     ///
     /// Small transactions leave the disk to the journal, so that appends stay quick; large ones
     /// write several times as many pages a second. The fuller the tails, the more throughput
     /// counts: appends that wait are slower still.
-    private var stepMailboxes: Int {
+    private var nextStep: Step {
         let tailBytes = table.withLock { $0.tailBytes }
         let percent = tailBytes / (configuration.tailBytesMaximum / 100)
-        return percent > 65 ? 8_192 : percent > 55 ? 4_096 : 1_024
+        return switch percent {
+        case ...55: Step(mailboxes: 1_024, bytes: 8 << 20)
+        case ...65: Step(mailboxes: 4_096, bytes: 16 << 20)
+        default: Step(mailboxes: 8_192, bytes: 32 << 20)
+        }
     }
 
-    private static let stepBytes = 8 << 20
     /// Mailboxes looked at in one hold of the table's lock.
     private static let lockSlice = 256
 
@@ -203,7 +213,7 @@ extension Shard {
         _ pending: inout ArraySlice<Item>, completing position: JournalPosition
     ) throws(StoreError) {
         let snapshots = takeSnapshots(
-            &pending, limit: stepMailboxes,
+            &pending, step: nextStep,
             synced: configuration.durability == .commit ? nil : position)
         do throws(StoreError) {
             let outcomes = try write(snapshots, completing: pending.isEmpty ? position : nil)
@@ -263,18 +273,18 @@ extension Shard {
     /// Takes the next mailboxes' snapshots: whole ones, but for a last one that is too long for one
     /// step.
     private func takeSnapshots(
-        _ left: inout ArraySlice<Item>, limit: Int, synced: JournalPosition?
+        _ left: inout ArraySlice<Item>, step: Step, synced: JournalPosition?
     ) -> [MailboxSnapshot] {
         var snapshots: [MailboxSnapshot] = []
         var bytes = 0
         var isDone = false
-        while !isDone, !left.isEmpty, snapshots.count < limit, bytes < Self.stepBytes {
-            let slice = left.prefix(min(Self.lockSlice, limit - snapshots.count))
+        while !isDone, !left.isEmpty, snapshots.count < step.mailboxes, bytes < step.bytes {
+            let slice = left.prefix(min(Self.lockSlice, step.mailboxes - snapshots.count))
             table.withLock { table in
                 for item in slice {
                     let snapshot = MailboxSnapshot(
                         table[item.number], number: item.number, table: table,
-                        bytes: Self.stepBytes, synced: synced)
+                        bytes: step.bytes, synced: synced)
                     bytes += snapshot.tailBytes
                     snapshots.append(snapshot)
                     guard snapshot.isWhole else {
@@ -284,7 +294,7 @@ extension Shard {
                     table.markClean(item.number)
                     if snapshot.leavesUnsynced { table.markDirty(item.number) }
                     left.removeFirst()
-                    if bytes >= Self.stepBytes { return }
+                    if bytes >= step.bytes { return }
                 }
             }
         }

@@ -9,8 +9,10 @@ extension MailboxStore {
     /// The queue is bounded (`queueBytesMaximum`): what finds it full is refused with `overloaded`
     /// when its answer is asked for.
     ///
-    /// - Parameter completion: called once the whole batch is durable or refused, on the thread
-    ///   that commits, or on the caller's: it must be quick, and must not call the store.
+    /// - Parameters:
+    ///   - batch: each append is accepted or refused for itself.
+    ///   - completion: called once the whole batch is durable or refused, on the thread that
+    ///     commits, or on the caller's: it must be quick, and must not call the store.
     /// - Returns: what will have the answers, one for each append, in their order.
     /// - Throws: `invalidArgument` for a batch that is too long, `closed`; then nothing was queued,
     ///   and the completion is not called.
