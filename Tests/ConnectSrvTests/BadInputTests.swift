@@ -116,6 +116,32 @@ struct BadInputTests {
         }
     }
 
+    @Test("a hook turns a receiver down: the message is refused for good, and the next one goes")
+    func notAdmitted() async throws {
+        let admits: @Sendable (Address, Address) -> Bool = { sender, receiver in
+            sender.description == "anna" && receiver.description != "mallory"
+        }
+        try await TestServer.run(admits: admits) { server in
+            let anna = try await server.device("anna")
+            try await anna.send("hello", to: "mallory", 1)
+            let refused = try await anna.frame().refused
+            #expect(refused.code == .forbidden && refused.peer == "mallory")
+            #expect(!refused.hasRetryAfterMilliseconds, "it never makes sense")
+            try await anna.send("hello", to: "bob", 1)
+            #expect(try await anna.frame().accepted.sequence == 1)
+            let bob = try await server.device("bob")
+            try await bob.send("hello", to: "anna", 1)
+            #expect(try await bob.frame().refused.code == .forbidden)
+            let store = server.services.store
+            for mailbox in [
+                try MailboxID(sender: "anna", receiver: "mallory"),
+                try MailboxID(sender: "bob", receiver: "anna"),
+            ] {
+                #expect(try await store.head(mailbox).max == 0, "nothing was stored")
+            }
+        }
+    }
+
     @Test("fragments that stop coming are ended like any silence, and take no memory meanwhile")
     func unfinished() async throws {
         var limits = ConnectLimits()

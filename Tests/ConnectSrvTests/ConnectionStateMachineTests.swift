@@ -22,11 +22,11 @@ enum Script {
         return limits
     }
 
-    static func session(tokenExpiresAt: Int64 = 1_000_000) throws
-        -> ConnectionStateMachine.Session
-    {
+    static func session(
+        tokenExpiresAt: Int64 = 1_000_000, number: UInt64 = 7
+    ) throws -> ConnectionStateMachine.Session {
         ConnectionStateMachine.Session(
-            account: try Address("anna"), device: try DeviceID("phone"), number: 7, epoch: 9,
+            account: try Address("anna"), device: try DeviceID("phone"), number: number, epoch: 9,
             bodyBytesMaximum: 1_000, tokenExpiresMilliseconds: 5_000,
             tokenExpiresAt: tokenExpiresAt)
     }
@@ -50,11 +50,11 @@ enum Script {
 
     /// A machine whose device was welcomed at 0.
     static func opened(
-        _ limits: ConnectLimits = limits(), tokenExpiresAt: Int64 = 1_000_000
+        _ limits: ConnectLimits = limits(), tokenExpiresAt: Int64 = 1_000_000, number: UInt64 = 7
     ) throws -> ConnectionStateMachine {
         var machine = ConnectionStateMachine(limits: limits, acceptedAt: 0)
         _ = machine.receive(hello(), byteCount: 1, sharedWait: nil, now: 0)
-        _ = machine.open(try session(tokenExpiresAt: tokenExpiresAt), now: 0)
+        _ = machine.open(try session(tokenExpiresAt: tokenExpiresAt, number: number), now: 0)
         return machine
     }
 }
@@ -311,16 +311,29 @@ struct ConnectionEndTests {
 
     @Test("a quiet connection is pinged, and ended when it stays quiet; any sign of life is one")
     func heartbeat() throws {
+        // Session 7 is pinged 7 ms earlier than the heartbeat says.
         var machine = try Script.opened()
-        #expect(machine.nextDeadline == 1_000)
-        #expect(machine.timer(now: 1_000, flushedBytes: 0) == [.ping])
+        #expect(machine.nextDeadline == 993)
+        #expect(machine.timer(now: 992, flushedBytes: 0).isEmpty)
+        #expect(machine.timer(now: 993, flushedBytes: 0) == [.ping])
+        #expect(machine.nextDeadline == 1_993)
         #expect(machine.receiveControl(byteCount: 0, sharedWait: nil, now: 1_500).isEmpty)
-        #expect(machine.nextDeadline == 2_500)
-        #expect(machine.timer(now: 2_500, flushedBytes: 0) == [.ping])
-        #expect(machine.timer(now: 3_499, flushedBytes: 0).isEmpty)
-        let end = machine.timer(now: 3_500, flushedBytes: 0)
+        #expect(machine.nextDeadline == 2_493)
+        #expect(machine.timer(now: 2_493, flushedBytes: 0) == [.ping])
+        #expect(machine.timer(now: 3_492, flushedBytes: 0).isEmpty)
+        let end = machine.timer(now: 3_493, flushedBytes: 0)
         #expect(end.goodbye == .idle)
         #expect(end.closeCode == 4_008)
+    }
+
+    @Test("sessions that begin together are pinged apart, within a quarter of the heartbeat")
+    func heartbeatsApart() throws {
+        var deadlines: Set<Int64> = []
+        for number in 1...1_000 as ClosedRange<UInt64> {
+            deadlines.insert(try #require(Script.opened(number: number &* 7_919).nextDeadline))
+        }
+        #expect(deadlines.min()! >= 750 && deadlines.max()! <= 1_000)
+        #expect(deadlines.count > 200)
     }
 
     @Test("a device that takes nothing is ended; one that takes little is not")

@@ -1,3 +1,4 @@
+import Foundation
 import Mailbox
 import MailboxTesting
 import StoreEngine
@@ -66,6 +67,52 @@ struct JournalRoomTests {
         faults.arm(nil)
         #expect(refusal(store) == .failed)
         store.abandon()
+    }
+
+    /// Two syncs of one file beside each other: the kernel tells one of them of an error. The other
+    /// one took all for durable, and a fresh segment followed groups that were lost: after a power
+    /// cut the store did not open.
+    @Test("Nothing follows a sync that fails beside another one")
+    func syncsTakeTurns() async throws {
+        var configuration = Review.configuration(faults)
+        configuration.durability = .system
+        let store = try MailboxStore.open(
+            at: scratch.file("store"), configuration: configuration)
+        // A segment has 15 blocks for groups: the next group begins another one.
+        for number in 1...15 { #expect(try append(store, bytes: 10) == SequenceNumber(number)) }
+        let entered = ReviewBox<Bool>()
+        let begins = ReviewBox<Bool>()
+        let begun = ReviewBox<Bool>()
+        faults.arm { point in
+            switch point {
+            case .journalSync where entered.value == nil:
+                entered.put(true)
+                _ = begins.wait(seconds: 30)
+                // Long enough for another sync to pass, and a header to be written.
+                for _ in 0..<20_000 where begun.value == nil { sched_yield() }
+                return StoreError(code: .failed, message: "injected")
+            case .journalHeaderEnd:
+                begun.put(true)
+                return nil
+            default: return nil
+            }
+        }
+        let checkpoint = ReviewBox<StoreError.Code>()
+        Thread.detachNewThread {
+            do { try store.blocking.checkpoint() } catch {
+                if let error = error as? StoreError { checkpoint.put(error.code) }
+            }
+        }
+        #expect(entered.wait(seconds: 30) == true)
+        begins.put(true)
+        #expect(refusal(store) == .failed)
+        #expect(begun.value == nil)
+        #expect(checkpoint.wait(seconds: 30) == .failed)
+        faults.arm(nil)
+        store.abandon()
+        let reopened = try open()
+        #expect(try reopened.verify().isSound)
+        reopened.abandon()
     }
 
     /// The write had come to the group's end but for the padding: the next open took the group for

@@ -43,7 +43,7 @@ struct ClientPowerCut {
             )
         }
         let states = try options.number("states", else: 10_000)
-        let parts = Shares.processors
+        let parts = Processors.count
         let start = Shares.seconds
         let counts = try Shares.run(parts, scratch: scratch) { part in
             (words(10 + part, states: (states + parts - 1) / parts), [:])
@@ -142,10 +142,13 @@ struct ClientPowerCut {
             "FILE_SHIM_TRACE": path, "FILE_SHIM_DELAY": "150",
         ]
         if planted == "no-sync" { environment["FILE_SHIM_NO_SYNC"] = "1" }
-        let ending = try Child(
-            ["work", "\(root)/client.db", String(seed), String(run), past],
-            environment: environment, executable: try options.text("worker")
-        ).wait()
+        let worker = try options.text("worker")
+        let ending = try Processors.unpinned { () throws(Failure) in
+            try Child(
+                ["work", "\(root)/client.db", String(seed), String(run), past],
+                environment: environment, executable: worker
+            ).wait()
+        }
         guard ending == .exit(0) else { throw Failure("the client ended with \(ending)") }
         return try Trace(path: path)
     }

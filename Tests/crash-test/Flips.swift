@@ -56,7 +56,7 @@ struct Flips {
 
     func run() throws {
         let count = try options.number("flips", else: 100_000)
-        let parts = Shares.processors
+        let parts = Processors.count
         print("flips: seed \(seed)")
         let start = Shares.seconds
         let counts = try Shares.run(parts, scratch: scratch) { part in

@@ -15,10 +15,10 @@ struct Kills {
 
     func run() throws {
         let count = try options.number("kills", else: 10_000)
-        let parts = Shares.processors
+        let parts = Processors.count
         print("kills: seed \(seed)")
         let start = Shares.seconds
-        let counts = try Shares.run(parts, scratch: scratch) { part in
+        let counts = try Shares.run(parts, scratch: scratch, isPinned: false) { part in
             (
                 [
                     "kills-part", "--seed", String(seed &+ UInt64(part)), "--scratch",

@@ -98,7 +98,7 @@ struct PowerCut {
         let durability = durability(kind, planted, &random)
         let trace = try shim.trace(
             work, seed: random.next() >> 1, run: run, durability: durability, kind: kind,
-            planted: planted, failingSync: failingSync(kind, planted, &random),
+            planted: planted, failingSync: failingSync(kind, durability, planted, &random),
             at: "\(scratch)/trace")
         var history = history
         history.beginRun(bindsAtOnce: durability == .commit)
@@ -130,13 +130,15 @@ struct PowerCut {
         }
     }
 
-    /// Some runs have a disk that fails one sync.
+    /// Some runs have a disk that fails one sync: many of those where several threads sync.
     private func failingSync(
-        _ kind: Workload.Kind, _ planted: String?, _ random: inout SeededRandom
+        _ kind: Workload.Kind, _ durability: Durability, _ planted: String?,
+        _ random: inout SeededRandom
     ) -> Int? {
+        let percent = durability == .system ? 40 : 15
         let isWanted =
             planted == nil
-            ? kind == .usual && random.chance(15) : planted == "sync-error-ignored"
+            ? kind == .usual && random.chance(percent) : planted == "sync-error-ignored"
         return isWanted ? Int.random(in: 20...90, using: &random) : nil
     }
 
@@ -182,13 +184,15 @@ struct Shim {
             environment["FILE_SHIM_AT"] = String(failingSync)
             environment["FILE_SHIM_DO"] = String(EIO)
         }
-        let ending = try Child(
-            [
-                "work", "--root", root, "--seed", String(seed), "--run", String(run),
-                "--durability", durability.rawValue, "--kind", kind.rawValue, "--sends",
-                String(kind == .long ? 150 : 60),
-            ], environment: environment
-        ).wait()
+        let words = [
+            "work", "--root", root, "--seed", String(seed), "--run", String(run),
+            "--durability", durability.rawValue, "--kind", kind.rawValue, "--sends",
+            String(kind == .long ? 150 : 60),
+        ]
+        // What is traced has its threads beside each other.
+        let ending = try Processors.unpinned { () throws(Failure) in
+            try Child(words, environment: environment).wait()
+        }
         guard ending == .exit(0) else { throw Failure("the workload ended with \(ending)") }
         return try Trace(path: path)
     }

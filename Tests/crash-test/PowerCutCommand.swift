@@ -52,7 +52,7 @@ struct PowerCutCommand {
     }
 
     private func runSound() throws(Failure) -> [String: Int] {
-        let parts = Shares.processors
+        let parts = Processors.count
         let states = try options.number("states", else: 100_000)
         let start = Shares.seconds
         let counts = try Shares.run(parts, scratch: scratch) { part in

@@ -8,12 +8,14 @@ enum Shares {
     /// (`name: number`) added up, at the end.
     ///
     /// - Parameters:
+    ///   - isPinned: whether each part stays on one processor. Not where the order of threads is
+    ///   what is tried.
     ///   - whoTrapsIsCaught: a part that a signal ends counts as `caught`: a planted bug may end
     ///     the engine's process before anybody looks at what it left.
     ///   - arguments: of each part, by its number, and what is added to its environment.
     /// - Returns: the counts.
     static func run(
-        _ count: Int, scratch: String, whoTrapsIsCaught: Bool = false,
+        _ count: Int, scratch: String, isPinned: Bool = true, whoTrapsIsCaught: Bool = false,
         _ arguments: (_ part: Int) -> (words: [String], environment: [String: String])
     ) throws(Failure) -> [String: Int] {
         try Files.makeDirectory(scratch)
@@ -25,7 +27,10 @@ enum Shares {
             // makes the C library take, they cost nothing.
             var (words, environment) = arguments(part)
             environment["MALLOC_MMAP_THRESHOLD_"] = "262144"
-            let child = try Child(words, environment: environment, output: output)
+            func start() throws(Failure) -> Child {
+                try Child(words, environment: environment, output: output)
+            }
+            let child = try isPinned ? Processors.pinned(to: part, start) : start()
             parts.append((child, output))
         }
         var counts: [String: Int] = [:]
@@ -54,9 +59,6 @@ enum Shares {
         try Files.remove(scratch)
         return counts
     }
-
-    /// How many parts keep this machine busy.
-    static var processors: Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
     /// A directory that nobody else uses, in memory where there is such a file system: that makes a
     /// state cost microseconds.

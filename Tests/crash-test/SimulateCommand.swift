@@ -30,7 +30,7 @@ struct SimulateCommand {
         let isWhole = seeds > 1
         let caught = isWhole ? try runPlanted(first) : 0
         let start = Shares.seconds
-        let parts = isWhole ? Shares.processors : 1
+        let parts = isWhole ? Processors.count : 1
         let counts = try share(parts) { part in
             (words(first + part, seeds: (seeds - part + parts - 1) / parts, step: parts), [:])
         }

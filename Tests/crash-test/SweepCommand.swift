@@ -11,7 +11,7 @@ struct SweepCommand {
     }
 
     func run() throws {
-        let parts = Shares.processors
+        let parts = Processors.count
         let scratch = Shares.scratch(name)
         let stride = try options.number("stride", else: 1)
         let start = Shares.seconds

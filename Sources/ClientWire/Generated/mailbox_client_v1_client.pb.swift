@@ -128,7 +128,7 @@ package nonisolated enum Mailbox_Client_V1_RefusalCode: SwiftProtobuf.Enum, Swif
   /// The token is missing, malformed, expired, or of an unknown key.
   case unauthenticated // = 12
 
-  /// The token does not allow it.
+  /// The token does not allow it, or this account may not write to that one.
   case forbidden // = 13
 
   /// The server failed; its people know.

@@ -1,3 +1,5 @@
+public import Mailbox
+
 /// How devices are served. Every limit has a default that suits a small server.
 public struct ConnectServerConfiguration: Sendable {
     /// Where connections are taken.
@@ -45,6 +47,13 @@ public struct ConnectServerConfiguration: Sendable {
     public var servesPage = true
     /// What one device, account or address may take.
     public var limits = ConnectLimits()
+    /// Whether an account may write to another; nil: every account may write to every address, for
+    /// mailboxes need no registration.
+    ///
+    /// Asked once for each message, resent ones too, on the connection's event loop: it must answer
+    /// from memory, without waiting. What it turns down is refused with `FORBIDDEN`, before any
+    /// service is asked.
+    public var admits: (@Sendable (_ sender: Address, _ receiver: Address) -> Bool)?
 
     /// All defaults.
     public init() {}

@@ -41,7 +41,6 @@ extension ConnectionStateMachine {
 
     /// When `timer` has something to do at the earliest; nil when it never has.
     var nextDeadline: Int64? {
-        let heartbeat = limits.heartbeat.wholeMilliseconds
         switch state {
         case .closed: return nil
         case .closing(let until): return until
@@ -49,7 +48,7 @@ extension ConnectionStateMachine {
             return acceptedAt + limits.handshakeMaximum.wholeMilliseconds
         case .draining(let until): return min(until, stallDeadline ?? until)
         case .open:
-            var deadline = (pingedAt ?? heardAt) + heartbeat
+            var deadline = pingedAt.map { $0 + heartbeat } ?? heardAt + quietMaximum
             if let stallDeadline { deadline = stallDeadline }
             if let session { deadline = min(deadline, session.tokenExpiresAt) }
             return deadline
@@ -95,13 +94,22 @@ extension ConnectionStateMachine {
         stalledAt.map { $0 + limits.outgoingStallMaximum.wholeMilliseconds }
     }
 
+    private var heartbeat: Int64 { limits.heartbeat.wholeMilliseconds }
+
+    /// How long it may be quiet before it is pinged: up to a quarter less than a heartbeat, by the
+    /// session's number, which is drawn at random. Devices that came together, after a restart,
+    /// would be pinged together ever after.
+    private var quietMaximum: Int64 {
+        guard let session else { return heartbeat }
+        return heartbeat - Int64(session.number % UInt64(heartbeat / 4 + 1))
+    }
+
     private mutating func checkHeartbeat(_ now: Int64) -> [Action] {
-        let heartbeat = limits.heartbeat.wholeMilliseconds
         if let pingedAt {
             guard now >= pingedAt + heartbeat else { return [] }
             return end(Ending(.idle, "no sign of life came in time"), now)
         }
-        guard now >= heardAt + heartbeat else { return [] }
+        guard now >= heardAt + quietMaximum else { return [] }
         pingedAt = now
         return [.ping]
     }

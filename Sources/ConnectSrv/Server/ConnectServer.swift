@@ -61,7 +61,7 @@ public final class ConnectServer: Service {
             configuration: configuration, tokens: tokens, demo: demo,
             router: RequestRouter(
                 sender: sender, receiver: receiver, pushes: pushes, limits: limits,
-                metrics: metrics),
+                metrics: metrics, admits: configuration.admits),
             registry: registry,
             accounts: TrafficTable(
                 limits.accountTraffic, connectionsMaximum: limits.connectionsPerAccountMaximum),

@@ -13,6 +13,8 @@ struct RequestRouter: Sendable {
     let pushes: any PushAttaching
     let limits: ConnectLimits
     let metrics: ConnectMetrics
+    /// Who may write to whom; nil: everybody to everybody.
+    var admits: (@Sendable (_ sender: Address, _ receiver: Address) -> Bool)?
     /// The newest epoch that an answer named: what ACKs belong to.
     let epoch = KnownEpoch()
 
@@ -58,6 +60,12 @@ struct RequestRouter: Sendable {
                 body: Array(send.body))
         } catch {
             return done(refused(error, account))
+        }
+        let receiver = append.mailbox.receiver
+        if let admits, !admits(account, receiver) {
+            var refused = Refused(.forbidden, "this account may not write to \(receiver)")
+            refused.peer = receiver.description
+            return done(.refused(refused))
         }
         let began = ContinuousClock.now
         sender.send(append) { outcome in

@@ -42,6 +42,9 @@ final class FileJournal: Journal {
     let settings: Settings
     let seed: UInt32
     let state: Mutex<State>
+    /// One sync at a time. The kernel tells one of two that run beside each other of an error, and
+    /// the other that all is well: it would take for durable what is lost.
+    private let syncTurn = Mutex(())
 
     private init(settings: Settings, state: consuming sending State) {
         self.settings = settings
@@ -125,11 +128,14 @@ final class FileJournal: Journal {
     /// Syncs a file; whatever keeps it from that, even a lack of room, ends the log. What the
     /// kernel could not write it may have dropped, and a later sync that succeeds proves nothing.
     private func sync(_ file: File) throws(StoreError) {
-        do throws(StoreError) {
-            try settings.faults?.reach(.journalSync)
-            try file.syncData()
-        } catch {
-            throw fail(error)
+        try syncTurn.withLock { _ throws(StoreError) in
+            if let failure = state.withLock({ $0.failure }) { throw failure }
+            do throws(StoreError) {
+                try settings.faults?.reach(.journalSync)
+                try file.syncData()
+            } catch {
+                throw fail(error)
+            }
         }
     }
 

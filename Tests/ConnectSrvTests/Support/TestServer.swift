@@ -1,4 +1,5 @@
 import Logging
+import Mailbox
 import Metrics
 import StoreAPI
 import Synchronization
@@ -17,12 +18,14 @@ struct TestServer: Sendable {
     static func run(
         limits: ConnectLimits = ConnectLimits(), isDemo: Bool = false,
         tls: ConnectServerConfiguration.TLS? = nil,
+        admits: (@Sendable (Address, Address) -> Bool)? = nil,
         metrics: any MetricsFactory = NOOPMetricsHandler.instance,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         var configuration = ConnectServerConfiguration()
         configuration.endpoint.port = 0
         configuration.tls = tls
+        configuration.admits = admits
         configuration.limits = limits
         configuration.limits.reconnectSpread = .milliseconds(50)
         configuration.limits.closeMaximum = .milliseconds(500)
