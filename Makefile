@@ -98,7 +98,7 @@ TEST_FLAGS := --skip-build --disable-xctest
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
 OTHER_TESTS := test-embedding test-benchmarks test-proto lint-proto test-interop test-web test-bench-daemon \
-    test-bench-e2e test-bench-client test-example-chat test-model fuzz-smoke
+    test-bench-e2e test-bench-client test-example-chat test-model fuzz-smoke client-powercut
 .PHONY: test
 ifdef FILTER
 test: deps build-tests

@@ -21,13 +21,15 @@ final class DeviceHistory: Sendable {
         var accepted: [Pair: Int] = [:]
         /// By pair: the last one that the receiver saw.
         var received: [Pair: Int] = [:]
+        /// By pair: the last one that the receiver confirmed to its client.
+        var confirmed: [Pair: Int] = [:]
         /// Of those that were accepted: how many with their sequence.
         var acceptedWithSequence = 0
         var violations: [String] = []
 
         var acceptedCount: Int { accepted.values.reduce(0, +) }
-        /// Whether all that was sent is with its receiver.
-        var isComplete: Bool { sent == received && sent == accepted }
+        /// Whether all that was sent is with its receiver, who has nothing more to do.
+        var isComplete: Bool { sent == received && sent == accepted && sent == confirmed }
 
         /// Whether each device was told something new since then: of a message of its own, and of
         /// one of another's.
@@ -86,6 +88,8 @@ final class DeviceHistory: Sendable {
             seen.received[pair] = number
         }
     }
+
+    func confirmed(_ pair: Pair, _ number: Int) { note { $0.confirmed[pair] = number } }
 
     func violated(_ text: String) { note { $0.violations.append(text) } }
 

@@ -148,6 +148,7 @@ final class DeviceLoad: Sendable {
             }
             history.received(pair, count, sequence: message.sequence)
             try await client.confirm(message)
+            history.confirmed(pair, count)
         }
     }
 
