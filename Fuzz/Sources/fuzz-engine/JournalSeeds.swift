@@ -55,16 +55,17 @@ enum JournalSeeds {
         isLarge ? reader.integer() : UInt64(reader.byte() % 16)
     }
 
-    /// A segment that the input describes: 16 KiB, frames at any of its blocks.
+    /// A segment that the input describes: 16 KiB, frames at any of its blocks. None is of a later
+    /// generation than its header: generations only rise, and a header is durable before its first
+    /// frame is written.
     static func segment(_ reader: inout ByteReader) -> [UInt8] {
         let flags = reader.byte()
-        var bytes = JournalSegment.headerBlock(
-            JournalSegment.Header(
-                shard: flags & 1 == 0 ? 0 : UInt32(reader.byte()),
-                segmentByteCount: flags & 2 == 0 ? 16 << 10 : Int(reader.integer(UInt32.self)),
-                generation: number(&reader, isLarge: flags & 4 != 0),
-                firstPosition: JournalPosition(number(&reader, isLarge: flags & 8 != 0))),
-            seed: JournalFiles.seed)
+        let header = JournalSegment.Header(
+            shard: flags & 1 == 0 ? 0 : UInt32(reader.byte()),
+            segmentByteCount: flags & 2 == 0 ? 16 << 10 : Int(reader.integer(UInt32.self)),
+            generation: number(&reader, isLarge: flags & 4 != 0),
+            firstPosition: JournalPosition(number(&reader, isLarge: flags & 8 != 0)))
+        var bytes = JournalSegment.headerBlock(header, seed: JournalFiles.seed)
         if flags & 16 != 0 { bytes[Int(reader.byte()) % 52] ^= reader.byte() }
         for _ in 0..<reader.number(below: 4) where bytes.count < 16 << 10 {
             let kind = reader.byte()
@@ -72,7 +73,7 @@ enum JournalSeeds {
             let payload = reader.bytes(Int(reader.byte()))
             let frame = JournalFrame(
                 position: JournalPosition(number(&reader, isLarge: kind & 2 != 0)),
-                generation: number(&reader, isLarge: kind & 4 != 0),
+                generation: min(header.generation, number(&reader, isLarge: kind & 4 != 0)),
                 syncedThrough: JournalPosition(number(&reader, isLarge: kind & 8 != 0)),
                 recordCount: Int(reader.byte()), payloadByteCount: payload.count)
             var block = Array(frame.pieces(payload: payload, seed: JournalFiles.seed).joined())

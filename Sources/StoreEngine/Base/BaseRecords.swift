@@ -190,9 +190,11 @@ enum RunRecord {
         let count = try BaseRecord.check(value, key: key, atLeast: headerByteCount)
         guard count > 0, UInt64(first) + UInt64(count - 1) <= UInt64(SequenceNumber.max), first > 0
         else { throw .corrupted("a run of messages has an impossible length") }
-        return Header(
-            first: first, count: count,
-            bodyBytes: Int(value.littleEndian(BaseRecord.headerByteCount, as: UInt32.self)))
+        let bodyBytes = Int(value.littleEndian(BaseRecord.headerByteCount, as: UInt32.self))
+        guard bodyBytes <= value.count else {
+            throw .corrupted("a run counts more bytes than it has")
+        }
+        return Header(first: first, count: count, bodyBytes: bodyBytes)
     }
 
     /// Whether a stretch of a run holds as many messages as it should, one behind the other and

@@ -113,6 +113,11 @@ extension BaseWriter {
         var offset = RunRecord.headerByteCount
         var bodyBytes = header.bodyBytes
         var count = header.count
+        guard
+            RunRecord.isWhole(
+                run.span, offset..<run.count, from: UInt64(header.first), count: count,
+                bodyBytes: bodyBytes)
+        else { throw .corrupted("a run's messages are not those that it says") }
         while let message = MessageEncoding.header(in: run.span, at: offset),
             message.sequence <= sequence
         {

@@ -158,6 +158,9 @@ extension BaseStore {
         while part.count < wanted {
             let message = try message(in: value, at: part.bytes.upperBound)
             guard page.admits(bodyBytes: message.bodyByteCount) else { break }
+            guard UInt64(message.sequence) == from + UInt64(part.count) else {
+                throw .corrupted("a run's messages do not follow each other")
+            }
             page.take(count: 1, bodyBytes: message.bodyByteCount)
             part.bytes = part.bytes.lowerBound..<part.bytes.upperBound + message.byteCount
             part.count += 1
