@@ -48,7 +48,7 @@ struct PowerCut {
         let directory = try StateDirectory(path: "\(scratch)/state")
         let shim = try Shim(options)
         while result.states < states, result.violations.count < violationsMaximum {
-            kind = next(after: kind, planted, &random)
+            kind = next(after: result.runs == 0 ? nil : kind, planted, &random)
             result.runs += 1
             let heir = "\(scratch)/heir"
             try Files.remove(heir)
@@ -77,12 +77,12 @@ struct PowerCut {
     }
 
     /// Behind a long journal comes its recovery, always: the next run opens what a cut left, and
-    /// its own cuts are cuts within that recovery.
+    /// its own cuts are cuts within that recovery. It begins with one.
     private func next(
-        after kind: Workload.Kind, _ planted: String?, _ random: inout SeededRandom
+        after kind: Workload.Kind?, _ planted: String?, _ random: inout SeededRandom
     ) -> Workload.Kind {
         if kind == .long { return .recovery }
-        guard let planted else { return random.chance(20) ? .long : .usual }
+        guard let planted else { return kind == nil || random.chance(20) ? .long : .usual }
         return Self.plantedInRecovery.contains(planted) ? .long : .usual
     }
 

@@ -210,10 +210,11 @@ extension DeliverCommand.Report {
         if let verify {
             facts.append(
                 (
-                    "the store",
+                    "in the data file",
                     "\(Text.count(verify.mailboxes)) mailboxes, \(Text.count(verify.messages)) "
-                        + "messages, \(Text.count(waiting ?? 0)) unconfirmed"
+                        + "messages"
                 ))
+            facts.append(("unconfirmed in the store", Text.count(waiting ?? 0)))
             facts.append(("problems that verify found", Text.count(verify.problemCount)))
         }
         return facts
