@@ -8,7 +8,7 @@ import Testing
 
 @testable import PushSrv
 
-@Suite("Two PushSrv and two ConnectSrv", .serialized)
+@Suite("Two PushSrv and two ConnectSrv", .serialized, .timeLimit(.minutes(2)))
 struct TwoByTwoTests {
     /// Two PushSrv over gRPC, and a client of both; each has a registry of its own.
     private static func with<Answer: Sendable>(

@@ -38,7 +38,8 @@ struct RunCountTests {
         }
         let again = try MailboxStore.open(at: path, configuration: .tiny())
         defer { again.abandon() }
-        #expect(try again.read(mailbox, after: 0, limit: PageLimit(messages: 1)).messages.count == 1)
+        let page = try again.read(mailbox, after: 0, limit: PageLimit(messages: 1))
+        #expect(page.messages.count == 1)
         let error = #expect(throws: StoreError.self) {
             try again.read(mailbox, after: 0, limit: PageLimit(messages: 2))
         }
