@@ -111,6 +111,21 @@ struct TwoByTwoTests {
         }
     }
 
+    /// A call that was cancelled just before it queued for a connection waited for one, and there was
+    /// none any more: the client never ended, one time in ten.
+    @Test("A client that is closed at once ends, whatever its calls wait for")
+    func closedAtOnce() async throws {
+        for round in 0..<40 {
+            let world = try PushWorld()
+            try await Self.with(world) { client, _ in
+                let attachment = client.attach("connect") { _ in }
+                // Now at once, now a little later: the calls are anywhere on their way.
+                for _ in 0..<round % 4 { try await world.store(notifying: nil) }
+                attachment.detach()
+            }
+        }
+    }
+
     @Test("A registration is kept by both, and taken back from both")
     func registrations() async throws {
         let world = try PushWorld()

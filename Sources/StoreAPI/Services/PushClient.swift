@@ -79,7 +79,15 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
             throw StoreError(code: .invalidArgument, message: "a client runs once")
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for peer in peers { group.addTask { try await peer.grpc.runConnections() } }
+            for peer in peers {
+                group.addTask {
+                    do {
+                        try await peer.grpc.runConnections()
+                    } catch let error as RuntimeError where error.code == .clientIsStopped {
+                        // Closed before it came to connecting.
+                    }
+                }
+            }
             await withDiscardingTaskGroup { streams in
                 for peer in peers { streams.addTask { await self.keepNotifying(peer) } }
                 streams.addTask {
@@ -94,8 +102,10 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
                 }
                 await self.waitForClose()
                 streams.cancelAll()
+                // Before the streams are waited for: a call that was cancelled just before it queued
+                // for a connection waits there until there is one, or until this.
+                for peer in self.peers { peer.grpc.beginGracefulShutdown() }
             }
-            for peer in peers { peer.grpc.beginGracefulShutdown() }
             try await group.waitForAll()
         }
     }
