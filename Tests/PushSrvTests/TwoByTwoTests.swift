@@ -111,8 +111,8 @@ struct TwoByTwoTests {
         }
     }
 
-    /// A call that was cancelled just before it queued for a connection waited for one, and there was
-    /// none any more: the client never ended, one time in ten.
+    /// A call that was cancelled just before it queued for a connection waited for one, and there
+    /// was none any more: the client never ended.
     @Test("A client that is closed at once ends, whatever its calls wait for")
     func closedAtOnce() async throws {
         for round in 0..<40 {

@@ -102,8 +102,8 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
                 }
                 await self.waitForClose()
                 streams.cancelAll()
-                // Before the streams are waited for: a call that was cancelled just before it queued
-                // for a connection waits there until there is one, or until this.
+                // Before the streams are waited for: a call that was cancelled just before it
+                // queued for a connection waits there until there is one, or until this.
                 for peer in self.peers { peer.grpc.beginGracefulShutdown() }
             }
             try await group.waitForAll()
