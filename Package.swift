@@ -355,13 +355,18 @@ let package = Package(
         .executableTarget(
             name: "client-worker", dependencies: ["MailboxClient", "Mailbox", logging],
             path: "Tests/client-worker", swiftSettings: house),
+        // A thread whose clocks, timers and random numbers are a simulation's.
+        .target(name: "CVirtualThread", path: "Tests/CVirtualThread"),
         .testTarget(
             name: "MailboxClientTests",
             dependencies: [
                 "MailboxClient", "ClientWire", "Mailbox", "MailboxTesting", "ServerTesting",
-                "mailboxd", "client-worker", logging,
+                "ConnectSrv", "SendSrv", "PushSrv", "ServiceHost", "StoreAPI", "CVirtualThread",
+                "mailboxd", "client-worker", logging, metrics,
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ] + webSocket,
             swiftSettings: house),
         .testTarget(

@@ -8,7 +8,9 @@ import SwiftProtobuf
 
 /// Clients, a server and the network between them, under one clock that stands still but for its
 /// events: a seed decides everything.
-final class SimulatedWorld {
+///
+/// `@unchecked Sendable`: one thread runs a world, whatever its tasks are told.
+final class SimulatedWorld: @unchecked Sendable {
     /// What may go wrong.
     struct Faults {
         var poison = false
@@ -32,6 +34,7 @@ final class SimulatedWorld {
     private struct Event {
         let time: Int64
         let order: Int
+        let isServers: Bool
         let run: () throws -> Void
     }
 
@@ -42,7 +45,7 @@ final class SimulatedWorld {
     private(set) var now: Int64 = 0
     private var order = 0
     private var queue: [Event] = []
-    var server: SimulatedServer
+    private(set) var server: (any SimulatedBackend)!
     var clients: [SimulatedClient] = []
     var history = SimulatedHistory()
     /// Until then things go wrong.
@@ -50,18 +53,32 @@ final class SimulatedWorld {
     private var backup: ModelStore.Backup?
     private var nextConnection: UInt64 = 1
     private var nextMessage = 0
+    private let without: Set<Int>
+    /// How many things are sent and go wrong, with those that are left out.
+    private(set) var itemCount = 0
+    /// Of all frames, with their times: two runs of a seed have the same one.
+    private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     /// How far the wall clock is off.
     private var wallJump: Int64 = 0
     static let accounts = ["anna", "bert", "carl"]
 
-    init(seed: UInt64) throws {
+    /// - Parameters:
+    ///   - seed: decides everything.
+    ///   - without: what is left out of what would be sent, and would go wrong, by its number: so a
+    ///     seed that fails is made small.
+    ///   - backend: what the clients' server is.
+    init(
+        seed: UInt64, without: Set<Int> = [],
+        backend: (SimulatedWorld) throws -> any SimulatedBackend = { ModelBackend($0) }
+    ) throws {
         self.seed = seed
+        self.without = without
         faults = Faults(seed: seed)
         random = SeededRandom(seed: seed)
-        server = SimulatedServer(clock: clock)
         calmFrom = Int64.random(in: 20_000...90_000, using: &random)
+        server = try backend(self)
         // What a server took, lost in a restore and refuses then is beyond what is guaranteed.
-        if faults.poison && faults.serverRestores { server.bodyBytesMaximum = 300 }
+        if faults.poison && faults.serverRestores { server.limitBodies(to: 300) }
         for (index, account) in Self.accounts.enumerated() {
             for _ in 0..<(index < 2 && random.chance(40) ? 2 : 1) {
                 try addClient(account)
@@ -72,9 +89,21 @@ final class SimulatedWorld {
     func pick<Value>(_ values: [Value]) -> Value { values.randomElement(using: &random)! }
     func draw(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
 
+    /// Whether things still go wrong.
+    var isTroubled: Bool { now < calmFrom }
+
     func after(_ delay: Int64, _ run: @escaping () throws -> Void) {
+        add(delay, isServers: false, run)
+    }
+
+    /// Something of the server's tasks: it happens also when the world ends, so that they can end.
+    func serverAfter(_ delay: Int64, _ run: @escaping () -> Void) {
+        add(delay, isServers: true, run)
+    }
+
+    private func add(_ delay: Int64, isServers: Bool, _ run: @escaping () throws -> Void) {
         order += 1
-        let event = Event(time: now + delay, order: order, run: run)
+        let event = Event(time: now + delay, order: order, isServers: isServers, run: run)
         // A heap: the earliest is at the front.
         queue.append(event)
         var child = queue.count - 1
@@ -118,7 +147,9 @@ final class SimulatedWorld {
         while let event = popEvent() {
             clock.advance(event.time - now)
             now = event.time
+            try server.advance(to: now)
             try event.run()
+            try server.settle()
             guard now >= nextCheck else { continue }
             if now >= calmFrom + 2_000, try isAtRest() { return try history.check(self) }
             guard now < calmFrom + 600_000 else { break }
@@ -128,6 +159,16 @@ final class SimulatedWorld {
             "\($0.account).\($0.slot): \($0.core.session.state), \($0.core.waitingCount) wait"
         }
         throw SimulationFailure("does not come to rest at \(now): \(states)")
+    }
+
+    /// Lets the server end, after a run, whatever came of it.
+    func end() throws {
+        try server.end()
+        while let event = popEvent() {
+            guard event.isServers else { continue }
+            try event.run()
+            try server.settle()
+        }
     }
 
     private func isAtRest() throws -> Bool {
@@ -146,7 +187,7 @@ final class SimulatedWorld {
     private func scheduleTraffic() {
         for _ in 0..<Int(draw(15...60)) {
             let time = draw(0...calmFrom)
-            after(time) { [unowned self] in
+            schedule(time) { [unowned self] in
                 let client = pick(clients)
                 let count = random.chance(20) ? Int(draw(2...12)) : 1
                 let receiver = pick(Self.accounts)
@@ -154,6 +195,12 @@ final class SimulatedWorld {
                 try send(count, from: client, to: receiver, isPoison: isPoison)
             }
         }
+    }
+
+    /// Something that a smaller run may leave out.
+    private func schedule(_ time: Int64, _ run: @escaping () throws -> Void) {
+        itemCount += 1
+        if !without.contains(itemCount) { after(time, run) }
     }
 
     private func send(
@@ -191,7 +238,7 @@ final class SimulatedWorld {
 
     func take(_ input: ClientCore.Input, _ client: SimulatedClient) throws {
         let outputs = client.core.handle(input, now: now, wall: wall)
-        if now < calmFrom, random.nextIsOneOf(700) {
+        if isTroubled, random.nextIsOneOf(700) {
             // It dies after its transaction, before anything leaves.
             return try restart(client)
         }
@@ -222,8 +269,9 @@ final class SimulatedWorld {
             switch output {
             case .requestToken:
                 later(
-                    draw(0...50), client, .token(random.chance(2) && now < calmFrom ? nil : "token")
-                )
+                    draw(0...50), client,
+                    .token(
+                        random.chance(2) && isTroubled ? nil : server.token(for: client.account)))
             case .open(let connection): open(connection, client)
             case .send(let connection, let frame):
                 if let id = client.connections[connection] { toServer(frame, id) }
@@ -231,7 +279,7 @@ final class SimulatedWorld {
                 if let id = client.connections.removeValue(forKey: connection) {
                     let isSilent = random.chance(50)
                     after(draw(1...(isSilent ? 20_000 : 50))) { [unowned self] in
-                        server.connections[id] = nil
+                        server.lose(id)
                     }
                 }
             case .event(let event):
@@ -245,16 +293,17 @@ final class SimulatedWorld {
     }
 
     private func open(_ connection: UInt64, _ client: SimulatedClient) {
-        if now < calmFrom, random.chance(15) {
+        if isTroubled, random.chance(15) {
             // Nobody answers, or it is refused.
             if random.chance(50) { later(draw(1...100), client, .closed(connection)) }
             return
         }
-        guard !server.isDown else { return later(draw(1...100), client, .closed(connection)) }
         let id = nextConnection
+        guard server.open(id, account: client.account) else {
+            return later(draw(1...100), client, .closed(connection))
+        }
         nextConnection += 1
         client.connections[connection] = id
-        server.connections[id] = SimulatedServer.Connection(account: client.account)
         arrivals[id] = now
         owners[id] = (client, client.life, connection)
         later(draw(1...100), client, .opened(connection))
@@ -263,6 +312,7 @@ final class SimulatedWorld {
     // MARK: The network
 
     private var arrivals: [UInt64: Int64] = [:]
+    private var departures: [UInt64: Int64] = [:]
     private var owners: [UInt64: (client: SimulatedClient, life: Int, connection: UInt64)] = [:]
     /// Connections that carry nothing any more, and nobody was told.
     private var deadConnections: Set<UInt64> = []
@@ -273,101 +323,66 @@ final class SimulatedWorld {
         arrivals[id] = time
         after(time - now) { [unowned self] in
             guard !deadConnections.contains(id) else { return }
-            arrive(frame, id)
-        }
-    }
-
-    private func arrive(_ frame: ClientFrame, _ id: UInt64) {
-        if now < calmFrom, case .send = frame.content, server.connections[id]?.isWelcome == true,
-            random.chance(3)
-        {
-            // The services behind have trouble; what was asked for may have been done.
-            let isDone = random.chance(30)
-            if isDone { _ = server.take(frame, from: id) }
-            let refused = ServerFrame.with {
-                $0.request = frame.request
-                $0.refused = .with {
-                    $0.code =
-                        isDone ? .unavailable : pick([.unavailable, .overloaded, .storageFull])
-                    if random.chance(50) { $0.retryAfterMilliseconds = UInt32(draw(1...2_000)) }
-                }
-            }
-            return toClient(refused, id)
-        }
-        let (sent, ended) = server.take(frame, from: id)
-        for (connection, frame) in sent {
-            let isPush = frame.request == 0
-            if isPush, now < calmFrom {
-                if random.chance(20) { continue }
-                if random.chance(10) { toClient(frame, connection) }
-                if random.chance(10), case .pushed(let pushed) = frame.content {
-                    toClient(notice(pushed), connection)
-                    continue
-                }
-            }
-            // An answer that is lost is as good as a connection that does nothing any more.
-            if !isPush, now < calmFrom, random.nextIsOneOf(300) { continue }
-            toClient(frame, connection)
-        }
-        for id in ended { tellClosed(id, draw(1...50)) }
-    }
-
-    private func notice(_ pushed: Mailbox_Client_V1_Pushed) -> ServerFrame {
-        .with {
-            $0.notice = .with {
-                guard random.chance(70) else { return }
-                $0.sender = pushed.sender
-                $0.epoch = pushed.epoch
-                $0.maxSequence = pushed.message.sequence
-            }
+            note(frame)
+            try server.arrive(frame, id)
         }
     }
 
     /// Answers come in any order; only a welcome is first.
-    private func toClient(_ frame: ServerFrame, _ id: UInt64) {
+    func toClient(_ frame: ServerFrame, _ id: UInt64) {
         after(draw(1...80)) { [unowned self] in
             guard let owner = owners[id], !deadConnections.contains(id) else { return }
             guard owner.client.life == owner.life else { return }
+            note(frame)
             var frames = [frame]
             if random.chance(2) { frames.append(frame) }
             try take(.frames(owner.connection, frames), owner.client)
         }
     }
 
-    private func tellClosed(_ id: UInt64, _ delay: Int64) {
-        after(delay) { [unowned self] in
-            server.connections[id] = nil
+    /// As `toClient`, on a connection that keeps the order of what goes over it.
+    func toClientInOrder(_ frame: ServerFrame, _ id: UInt64) {
+        inOrder(id) { [unowned self] in
             guard let owner = owners[id], owner.client.life == owner.life else { return }
-            try take(.closed(owner.connection), owner.client)
+            note(frame)
+            try take(.frames(owner.connection, [frame]), owner.client)
         }
     }
 
-    /// The server goes, and comes back with what it had, or with what a backup had.
-    func restartServer(restoring: Bool) {
-        for id in server.connections.keys.sorted() { tellClosed(id, draw(1...3_000)) }
-        for id in server.connections.keys { server.connections[id]?.isReading = false }
-        server.isDown = true
-        if restoring, let backup {
-            let epoch = Epoch(rawValue: UInt64(draw(2...Int64.max)))!
-            server.store = ModelStore(restoring: backup, epoch: epoch)
-            history.noteRestore()
-        } else if random.chance(30) {
-            // Confirmations may be lost in a crash.
-            let keep = SequenceNumber(draw(0...50))
-            server.store.modify { state in
-                for mailbox in state.mailboxes.keys {
-                    state.mailboxes[mailbox]?.forgetAcknowledgements(above: keep)
-                }
-            }
+    /// Runs something when it has come from the server over a connection, behind everything else
+    /// that did; never when the connection carries nothing.
+    func inOrder(_ id: UInt64, _ run: @escaping () throws -> Void) {
+        let time = max(departures[id] ?? now, now + draw(1...60))
+        departures[id] = time
+        after(time - now) { [unowned self] in
+            if !deadConnections.contains(id) { try run() }
         }
-        after(draw(1...5_000)) { [unowned self] in server.isDown = false }
+    }
+
+    /// Whether a connection carries anything.
+    func isAlive(_ id: UInt64) -> Bool { !deadConnections.contains(id) }
+
+    private func note(_ frame: some SwiftProtobuf.Message) {
+        let bytes: [UInt8] = (try? frame.serializedBytes()) ?? []
+        for byte in withUnsafeBytes(of: now, Array.init) + bytes {
+            digest = (digest ^ UInt64(byte)) &* 0x100_0000_01B3
+        }
+    }
+
+    /// Both ends hear that a connection is gone.
+    func tellClosed(_ id: UInt64, _ delay: Int64) {
+        after(delay) { [unowned self] in
+            server.lose(id)
+            guard let owner = owners[id], owner.client.life == owner.life else { return }
+            try take(.closed(owner.connection), owner.client)
+        }
     }
 
     // MARK: Faults
 
     private func scheduleFaults() {
         for _ in 0..<Int(draw(4...25)) {
-            after(draw(0...calmFrom)) { [unowned self] in try fault() }
+            schedule(draw(0...calmFrom)) { [unowned self] in try fault() }
         }
     }
 
@@ -379,11 +394,12 @@ final class SimulatedWorld {
 
     private func loseConnections(_ client: SimulatedClient) {
         for id in client.connections.values.sorted() {
-            after(draw(1...20_000)) { [unowned self] in server.connections[id] = nil }
+            after(draw(1...20_000)) { [unowned self] in server.lose(id) }
         }
     }
 
     private func fault() throws {
+        if server.fault() { return }
         let client = pick(clients)
         switch draw(0...11) {
         case 0, 1:
@@ -398,20 +414,20 @@ final class SimulatedWorld {
         case 4: try restart(client)
         case 5: try take(.networkChanged, client)
         case 6: wallJump += pick([-86_400_000, 86_400_000, -3_000, 3_000])
-        case 7: restartServer(restoring: false)
+        case 7: server.restart(restoring: nil)
         case 8:
             if faults.serverRestores {
                 if backup == nil || random.chance(50) {
                     backup = server.store.backup()
                 } else {
-                    restartServer(restoring: true)
+                    server.restart(restoring: backup)
                 }
             }
         case 9:
             if faults.poison, !faults.serverRestores {
-                server.bodyBytesMaximum = 300
+                server.limitBodies(to: 300)
                 let end = min(calmFrom, now + draw(1...40_000))
-                after(end - now) { [unowned self] in server.bodyBytesMaximum = 1_000 }
+                after(end - now) { [unowned self] in server.limitBodies(to: 1_000) }
             }
         case 10: try copy(client)
         default: server.store.modify { _ = try? $0.compact(.unacknowledged, now: self.clock.now()) }

@@ -1,0 +1,304 @@
+import ClientWire
+import Foundation
+import Logging
+import Mailbox
+import MailboxTesting
+import NIOCore
+import NIOEmbedded
+
+@testable import ConnectSrv
+
+/// The services as they are: two ConnectSrv, SendSrv, RecvSrv and two PushSrv, over the model store.
+/// What stands between them and their streams is simulated; so are their sockets, clocks and
+/// threads. Processes die, drain and begin anew, connections between them break.
+///
+/// RecvSrv is stateless, and has no process here that could die.
+///
+/// `@unchecked Sendable`: one thread runs a world.
+final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
+    /// Who signs tokens, and who checks them.
+    struct Keys: Sendable {
+        let demo: DemoTokens
+        let verifier: TokenVerifier
+
+        init() async throws {
+            demo = try await DemoTokens()
+            verifier = try await TokenVerifier(keys: [demo.key])
+        }
+    }
+
+    /// The largest body that devices are told of.
+    static let bodyBytesTold = 1_000
+    static let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    let pushPlaces = 0..<2
+    unowned let world: SimulatedWorld
+    let keys: Keys
+    private(set) var store: ModelStore
+    private(set) var isStoreUp = true
+    private(set) var sender: SendProcess?
+    /// Streams between processes; the dead ones among them are harmless.
+    var calls: [any SimulatedStream] = []
+    private let thread: VirtualThread
+    private let loop = EmbeddedEventLoop()
+    private let directory: String
+    private var bodyBytesMaximum = ServicesBackend.bodyBytesTold
+    private var pushes: [PushProcess?] = [nil, nil]
+    private var connects: [ConnectProcess?] = [nil, nil]
+    private var connections: [UInt64: SimulatedConnection] = [:]
+    private var nextName = 0
+    /// Everything that was started.
+    private var tasks: [Task<Void, Never>] = []
+    private var whenEnded: ([Task<Void, Never>]) -> Void = { _ in }
+    private let mistake: SimulatedMistake?
+
+    init(
+        _ world: SimulatedWorld, _ thread: VirtualThread, keys: Keys, directory: String,
+        mistake: SimulatedMistake? = nil
+    ) {
+        self.world = world
+        self.thread = thread
+        self.keys = keys
+        self.directory = directory
+        self.mistake = mistake
+        var configuration = ModelStore.Configuration(clock: world.clock)
+        configuration.pageMessagesMaximum = 7
+        store = ModelStore(epoch: Epoch(rawValue: 1)!, configuration: configuration)
+        for place in pushPlaces { startPush(place) }
+        sender = SendProcess(self)
+        for place in connects.indices { startConnect(place) }
+        scheduleTick()
+    }
+
+    // MARK: Processes
+
+    @discardableResult
+    func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+        let task = Task { await body() }
+        tasks.append(task)
+        return task
+    }
+
+    /// The PushSrv that is there now.
+    func push(_ place: Int) -> PushProcess? { pushes[place] }
+
+    private func name(_ kind: String) -> String {
+        nextName += 1
+        return "\(kind)-\(nextName)"
+    }
+
+    private func startPush(_ place: Int) {
+        pushes[place] = PushProcess(self, registryPath: "\(directory)/\(name("push"))")
+    }
+
+    private func startConnect(_ place: Int) {
+        connects[place] = ConnectProcess(self, name: name("connect"))
+    }
+
+    private func later(_ milliseconds: ClosedRange<Int64>, _ run: @escaping () -> Void) {
+        world.after(world.draw(milliseconds)) { run() }
+    }
+
+    private func killSender() {
+        guard let dying = sender else { return }
+        sender = nil
+        dying.die()
+        later(10...3_000) { [unowned self] in sender = SendProcess(self) }
+    }
+
+    private func killPush(_ place: Int) {
+        guard let dying = pushes[place] else { return }
+        pushes[place] = nil
+        dying.die()
+        later(10...3_000) { [unowned self] in startPush(place) }
+    }
+
+    private func killConnect(_ place: Int) {
+        guard let dying = connects[place] else { return }
+        connects[place] = nil
+        dying.die()
+        for connection in connections.values.sorted(by: { $0.id < $1.id })
+        where connection.process === dying {
+            world.tellClosed(connection.id, world.draw(1...3_000))
+            connection.close()
+        }
+        later(10...3_000) { [unowned self] in startConnect(place) }
+    }
+
+    /// Devices hear when to connect again; then the process ends.
+    private func drainConnect(_ place: Int) {
+        guard let draining = connects[place], !draining.isDraining else { return }
+        draining.drain()
+        for connection in connections.values.sorted(by: { $0.id < $1.id })
+        where connection.process === draining && !connection.isClosed {
+            connection.drain()
+        }
+        later(10_000...15_000) { [unowned self] in
+            if connects[place] === draining { killConnect(place) }
+        }
+    }
+
+    func restart(restoring backup: ModelStore.Backup?) {
+        isStoreUp = false
+        if let backup {
+            let epoch = Epoch(rawValue: UInt64(world.draw(2...Int64.max)))!
+            store = ModelStore(restoring: backup, epoch: epoch)
+            world.history.noteRestore()
+        } else if world.random.chance(30) {
+            // Confirmations may be lost in a crash.
+            let keep = SequenceNumber(world.draw(0...50))
+            store.modify { state in
+                for mailbox in state.mailboxes.keys {
+                    state.mailboxes[mailbox]?.forgetAcknowledgements(above: keep)
+                }
+            }
+        }
+        later(1...5_000) { [unowned self] in isStoreUp = true }
+    }
+
+    func fault() -> Bool {
+        guard world.random.chance(60) else { return false }
+        let place = Int(world.draw(0...1))
+        switch world.draw(0...7) {
+        case 0: killConnect(place)
+        case 1: drainConnect(place)
+        case 2: killSender()
+        case 3: killPush(place)
+        case 4: for call in calls where world.random.chance(50) { call.breakOff() }
+        case 5:
+            killSender()
+            for place in pushPlaces { killPush(place) }
+            for place in connects.indices { killConnect(place) }
+        case 6:
+            for place in pushPlaces { killPush(place) }
+        default:
+            let open = connections.values.filter { !$0.isClosed }.sorted { $0.id < $1.id }
+            if !open.isEmpty { world.pick(open).stall(for: world.draw(100...40_000)) }
+        }
+        calls.removeAll { $0.isBroken }
+        return true
+    }
+
+    // MARK: Messages
+
+    func limitBodies(to bytes: Int) { bodyBytesMaximum = bytes }
+
+    /// What the store does with one message of a batch.
+    func append(
+        _ append: Append, to store: ModelStore
+    ) async -> Result<AppendResult, StoreError> {
+        guard append.body.count <= bodyBytesMaximum else {
+            return .failure(
+                .messageTooLarge(bytes: append.body.count, limit: bodyBytesMaximum))
+        }
+        do throws(StoreError) {
+            switch mistake {
+            case .forgets where world.random.chance(5):
+                let head = try await store.head(append.mailbox)
+                return .success(
+                    AppendResult(
+                        sequence: head.max + 1, isDuplicate: false, durability: .commit,
+                        timestampMilliseconds: world.clock.now(), epoch: try await store.epoch))
+            case .storesTwice where world.random.chance(5):
+                _ = try await store.append(Append(append.mailbox, body: append.body))
+            default: break
+            }
+            return .success(try await store.append(append))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// What a fetch confirms.
+    func confirmed(_ mailbox: MailboxID, _ cursor: Cursor) async -> Cursor {
+        guard mistake == .confirmsTooMuch, world.random.chance(20),
+            let head = try? await store.head(mailbox), head.max > cursor.sequence
+        else { return cursor }
+        return Cursor(cursor.sequence + 1, epoch: cursor.epoch)
+    }
+
+    // MARK: Connections
+
+    func token(for account: String) -> String {
+        // What could fail is a key that was made, and a name that is one.
+        (try? Address(account)).flatMap { try? keys.demo.mint($0) } ?? ""
+    }
+
+    func open(_ id: UInt64, account: String) -> Bool {
+        let open = connects.compactMap { $0 }.filter { !$0.isDraining }
+        guard !open.isEmpty else { return false }
+        connections[id] = try? SimulatedConnection(id, world, world.pick(open), loop: loop)
+        return connections[id] != nil
+    }
+
+    func arrive(_ frame: ClientFrame, _ id: UInt64) throws {
+        guard let connection = connections[id], connection.process.isAlive else { return }
+        try connection.arrive(frame)
+    }
+
+    func lose(_ id: UInt64) { connections.removeValue(forKey: id)?.close() }
+
+    // MARK: Running
+
+    func advance(to milliseconds: Int64) {
+        thread.setClock(milliseconds)
+        loop.advanceTime(to: .uptimeNanoseconds(UInt64(milliseconds) * 1_000_000))
+    }
+
+    /// The loop's own timers are heard of in so many milliseconds.
+    private static let tick: Int64 = 20
+
+    private func scheduleTick() {
+        world.after(Self.tick) { [unowned self] in scheduleTick() }
+    }
+
+    func settle() throws {
+        while true {
+            // The loop is one of those who may go on next.
+            let place = Int(world.draw(0...Int64(thread.jobCount)))
+            if place < thread.jobCount {
+                thread.runJob(at: place)
+                continue
+            }
+            loop.run()
+            var hasWorked = false
+            for connection in connections.values.sorted(by: { $0.id < $1.id }) {
+                if try connection.work() { hasWorked = true }
+            }
+            if !hasWorked, thread.jobCount == 0 { return }
+        }
+    }
+
+    func end() throws {
+        for connection in connections.values { connection.close() }
+        connections = [:]
+        sender?.die()
+        for push in pushes { push?.die() }
+        for connect in connects { connect?.die() }
+        sender = nil
+        pushes = [nil, nil]
+        connects = [nil, nil]
+        whenEnded(tasks)
+        tasks = []
+        try settle()
+    }
+
+    /// Runs something at the end, with all tasks: they have ended when it is over, or wait for
+    /// other threads.
+    func onEnd(_ run: @escaping ([Task<Void, Never>]) -> Void) { whenEnded = run }
+}
+
+/// What a service may get wrong, so that the oracle must see it.
+enum SimulatedMistake: CaseIterable {
+    /// A message is answered as stored that is not.
+    case forgets
+    /// A message is stored twice.
+    case storesTwice
+    /// A fetch confirms what comes after its cursor.
+    case confirmsTooMuch
+}
+
+/// Any `SimulatedCall`.
+protocol SimulatedStream: AnyObject {
+    var isBroken: Bool { get }
+    func breakOff()
+}

@@ -1,0 +1,156 @@
+import ClientWire
+import MailboxTesting
+import NIOCore
+import NIOEmbedded
+import NIOWebSocket
+import SwiftProtobuf
+
+@testable import ConnectSrv
+
+/// The server's end of a connection, after the WebSocket's handshake: the real handler behind the
+/// real codec, on a channel whose socket is the simulation's. Bytes are read in pieces of any size.
+final class SimulatedConnection {
+    let id: UInt64
+    let process: ConnectProcess
+    private let world: SimulatedWorld
+    private let channel: EmbeddedChannel
+    private let socket = Socket()
+    /// The device's codec.
+    private let device: EmbeddedChannel
+    /// What has arrived, and was not read.
+    private var unread = ByteBuffer()
+    private(set) var isClosed = false
+
+    init(
+        _ id: UInt64, _ world: SimulatedWorld, _ process: ConnectProcess, loop: EmbeddedEventLoop
+    ) throws {
+        self.id = id
+        self.world = world
+        self.process = process
+        let now = ConnectCore.now()
+        let address = PeerAddress("192.0.2.\(id % 250)")
+        guard let traffic = process.core.addresses.join(address, nowMilliseconds: now) else {
+            throw SimulationFailure("too many connections of one address")
+        }
+        let handler = ConnectionHandler(
+            core: process.core, format: .proto, addressTraffic: traffic, acceptedAt: now)
+        let maximum = process.core.limits.frameBytesMaximum
+        channel = EmbeddedChannel(
+            handlers: [socket] + Self.codec(maximum) + [handler], loop: loop)
+        device = EmbeddedChannel(handlers: Self.codec(1 << 24), loop: loop)
+        channel.connect(to: try SocketAddress(ipAddress: "192.0.2.1", port: 1), promise: nil)
+        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            isClosed = true
+            process.core.addresses.leave(address)
+            if process.isAlive { world.tellClosed(id, world.draw(1...50)) }
+        }
+        channel.pipeline.read()
+    }
+
+    private static func codec(_ bytesMaximum: Int) -> [any ChannelHandler] {
+        [
+            WebSocketFrameEncoder(),
+            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: bytesMaximum)),
+        ]
+    }
+
+    /// The device's frame has arrived.
+    func arrive(_ frame: ClientFrame) throws {
+        try arrive(.binary, ByteBuffer(bytes: try frame.serializedBytes() as [UInt8]))
+    }
+
+    private func arrive(_ opcode: WebSocketOpcode, _ data: ByteBuffer = ByteBuffer()) throws {
+        let mask = WebSocketMaskingKey(world.random.bytes(4))
+        try device.writeOutbound(
+            WebSocketFrame(fin: true, opcode: opcode, maskKey: mask, data: data))
+        while let bytes = try device.readOutbound(as: ByteBuffer.self) {
+            unread.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// Reads as much as the handler wants, and sends what it has written.
+    ///
+    /// - Returns: whether there was something to do.
+    func work() throws -> Bool {
+        var hasWorked = false
+        while !isClosed, socket.wantsRead, let bytes = nextPiece() {
+            hasWorked = true
+            socket.wantsRead = false
+            try channel.writeInbound(bytes)
+            if !isClosed { channel.pipeline.read() }
+        }
+        while let bytes = try channel.readOutbound(as: ByteBuffer.self) {
+            hasWorked = true
+            try device.writeInbound(bytes)
+        }
+        while let frame = try device.readInbound(as: WebSocketFrame.self) { try send(frame) }
+        return hasWorked
+    }
+
+    private func nextPiece() -> ByteBuffer? {
+        let count = unread.readableBytes
+        guard count > 0 else { return nil }
+        let piece = world.random.chance(50) ? count : Int(world.draw(1...Int64(count)))
+        return unread.readSlice(length: piece)
+    }
+
+    private func send(_ frame: WebSocketFrame) throws {
+        guard process.isAlive else { return }
+        switch frame.opcode {
+        case .binary:
+            let bytes = Array(frame.unmaskedData.readableBytesView)
+            world.toClientInOrder(try ServerFrame(serializedBytes: bytes), id)
+        case .ping: answer(.pong)
+        // Both ends close: the device's answer is the end of it.
+        case .connectionClose: answer(.connectionClose)
+        default: break
+        }
+    }
+
+    /// What a device's transport does by itself.
+    private func answer(_ opcode: WebSocketOpcode) {
+        world.inOrder(id) { [weak self, world, id] in
+            world.after(world.draw(1...60)) {
+                guard let self, world.isAlive(id), !self.isClosed else { return }
+                try self.arrive(opcode)
+            }
+        }
+    }
+
+    /// The device's end is gone, or the process is.
+    func close() {
+        if !isClosed { channel.close(promise: nil) }
+    }
+
+    func drain() { channel.pipeline.fireUserInboundEventTriggered(DrainEvent()) }
+
+    /// The device reads nothing for a while.
+    func stall(for milliseconds: Int64) {
+        guard !socket.isStalled else { return }
+        socket.isStalled = true
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        world.after(milliseconds) { [weak self] in
+            guard let self else { return }
+            socket.isStalled = false
+            guard !isClosed else { return }
+            channel.isWritable = true
+            channel.flush()
+            channel.pipeline.fireChannelWritabilityChanged()
+        }
+    }
+
+    /// First in the pipeline: what a socket would be asked for.
+    private final class Socket: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+
+        var wantsRead = false
+        var isStalled = false
+
+        func read(context: ChannelHandlerContext) { wantsRead = true }
+
+        func flush(context: ChannelHandlerContext) {
+            if !isStalled { context.flush() }
+        }
+    }
+}
