@@ -119,6 +119,35 @@ struct RecipeTests {
         #expect(script.core.session.state == .connected)
     }
 
+    /// Two questions were under way; the second one's answer was of before what the first one's had
+    /// set going: accepted messages went again, and were counted twice. Found by the simulated
+    /// services.
+    @Test("epochChanged while the server's number is asked for: it is asked again, one at a time")
+    func epochChangedWhileAsking() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox(ScriptedCore.messages("bert", 1...3)))
+        try script.save("one", "two")
+        try script.sayLast(0)
+        for sequence in UInt32(1)...2 { try script.accept(sequence) }
+        try script.save("three")
+        try script.refuse(.send, .unavailable) { $0.retryAfterMilliseconds = 10 }
+        script.now += 10
+        script.handle(.tick)
+        #expect(script.waiting(.sendStates).count == 1)
+        try script.refuse(.acknowledge, .epochChanged) { $0.currentEpoch = 2 }
+        #expect(script.waiting(.sendStates).count == 1)
+        // Whichever epoch this is of: it is not gone by.
+        try script.sayLast(0)
+        #expect(script.waiting(.send).isEmpty)
+        #expect(script.waiting(.sendStates).count == 1)
+        try script.sayLast(0)
+        #expect(script.events.contains(.sentAgain(peer: "bert", count: 2)))
+        #expect(script.waiting(.send).map(\.send.clientSequence) == [1, 2, 3])
+        for sequence in UInt32(1)...3 { try script.accept(sequence, epoch: 2) }
+        #expect(script.core.waitingCount == 0)
+        #expect(script.waiting(.sendStates).isEmpty && script.waiting(.send).isEmpty)
+    }
+
     @Test("receivedElsewhere: what another device confirmed is skipped, and said")
     func receivedElsewhere() throws {
         let script = try ScriptedCore()

@@ -30,7 +30,10 @@ extension ClientCore {
         case (.sendStates(let conversations), .sendStates(let states)):
             try take(states, of: conversations, db)
         case (.sendStates(let conversations), .refused(let refused)):
-            for conversation in conversations { pause(conversation, after: refused) }
+            for conversation in conversations {
+                link?.lanes[conversation]?.isAsked = false
+                pause(conversation, after: refused)
+            }
         case (.sync(let cursors), .inbox(let inbox)): try receive(inbox, cursors, db)
         case (.fetch(let conversation), .messages(let messages)):
             try receive(messages, conversation, db)

@@ -48,7 +48,7 @@ extension ClientCore {
         switch lane.mode {
         case .asking: return false
         case .settling, .unknown:
-            guard lane.inFlight == 0 else { return false }
+            guard lane.inFlight == 0, !lane.isAsked else { return false }
             lane.mode = .unknown
             if lane.pausedUntil > now {
                 link?.lanes[conversation] = lane
@@ -56,6 +56,7 @@ extension ClientCore {
                 return false
             }
             lane.mode = .asking
+            lane.isAsked = true
             link?.lanes[conversation] = lane
             toAsk.append(conversation)
             return false

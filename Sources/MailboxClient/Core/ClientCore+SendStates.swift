@@ -31,7 +31,13 @@ extension ClientCore {
             return try violation("numbers of other receivers than were asked for", db)
         }
         for (conversation, state) in zip(conversations, states.states) {
-            guard link?.lanes[conversation] != nil else { continue }
+            guard let lane = link?.lanes[conversation] else { continue }
+            link?.lanes[conversation]?.isAsked = false
+            guard lane.mode == .asking else {
+                // The number was wanted anew meanwhile: this one may be of before.
+                link?.enqueue(conversation)
+                continue
+            }
             try resume(conversation, last: state.lastClientSequence, db)
         }
     }

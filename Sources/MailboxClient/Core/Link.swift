@@ -158,6 +158,8 @@ struct Lane {
     var next: ClientSequence = 1
     var inFlight = 0
     var isQueued = false
+    /// The server was asked for its number, and has not answered: it is not asked again before.
+    var isAsked = false
     /// Set when somebody else numbered by this device's name: what waits through this number is
     /// compared by the server with what it has; the rest gets a new name.
     var verifyThrough: ClientSequence?

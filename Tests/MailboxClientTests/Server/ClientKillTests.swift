@@ -142,7 +142,9 @@ struct ClientKillTests {
         ]
         var environment = ProcessInfo.processInfo.environment
         if case .call(let number, let how) = death {
-            environment["LD_PRELOAD"] = shim
+            // Beside what a sanitizer's run has there.
+            environment["LD_PRELOAD"] = [shim, environment["LD_PRELOAD"] ?? ""]
+                .filter { !$0.isEmpty }.joined(separator: ":")
             environment["FILE_SHIM_ROOT"] = world.scratch.file("client")
             environment["FILE_SHIM_AT"] = "\(number)"
             environment["FILE_SHIM_DO"] = how

@@ -27,6 +27,9 @@ protocol SimulatedBackend: AnyObject {
     /// The store goes, and comes back with what it had, or with what a backup had.
     func restart(restoring backup: ModelStore.Backup?)
 
+    /// The most things that go wrong in a run.
+    var faultsMaximum: Int64 { get }
+
     /// Something that only this backend can suffer.
     ///
     /// - Returns: false when there is nothing of the kind.
@@ -44,6 +47,7 @@ protocol SimulatedBackend: AnyObject {
 
 extension SimulatedBackend {
     func token(for account: String) -> String { "token" }
+    var faultsMaximum: Int64 { 25 }
     func fault() -> Bool { false }
     func advance(to milliseconds: Int64) {}
     func settle() {}

@@ -57,6 +57,8 @@ struct SimulatedHistory {
         events.append("\(client.account).\(client.slot): \(event)")
     }
 
+    mutating func note(_ event: String) { events.append(event) }
+
     mutating func noteRestore() {
         restoreCount += 1
         events.append("server restored")

@@ -323,7 +323,7 @@ final class SimulatedWorld: @unchecked Sendable {
         arrivals[id] = time
         after(time - now) { [unowned self] in
             guard !deadConnections.contains(id) else { return }
-            note(frame)
+            note(frame, id)
             try server.arrive(frame, id)
         }
     }
@@ -333,7 +333,7 @@ final class SimulatedWorld: @unchecked Sendable {
         after(draw(1...80)) { [unowned self] in
             guard let owner = owners[id], !deadConnections.contains(id) else { return }
             guard owner.client.life == owner.life else { return }
-            note(frame)
+            note(frame, id)
             var frames = [frame]
             if random.chance(2) { frames.append(frame) }
             try take(.frames(owner.connection, frames), owner.client)
@@ -344,7 +344,7 @@ final class SimulatedWorld: @unchecked Sendable {
     func toClientInOrder(_ frame: ServerFrame, _ id: UInt64) {
         inOrder(id) { [unowned self] in
             guard let owner = owners[id], owner.client.life == owner.life else { return }
-            note(frame)
+            note(frame, id)
             try take(.frames(owner.connection, [frame]), owner.client)
         }
     }
@@ -362,7 +362,15 @@ final class SimulatedWorld: @unchecked Sendable {
     /// Whether a connection carries anything.
     func isAlive(_ id: UInt64) -> Bool { !deadConnections.contains(id) }
 
-    private func note(_ frame: some SwiftProtobuf.Message) {
+    /// Whether all frames are to be told of a world that fails.
+    private static let tellsFrames = ProcessInfo.processInfo.environment["STORY"] != nil
+
+    private func note(_ frame: some SwiftProtobuf.Message, _ id: UInt64) {
+        if Self.tellsFrames {
+            let owner = owners[id].map { "\($0.client.account).\($0.client.slot)" } ?? ""
+            let text = frame.textFormatString().replacing("\n", with: " ")
+            history.note("\(now) \(owner) \(id): \(text)")
+        }
         let bytes: [UInt8] = (try? frame.serializedBytes()) ?? []
         for byte in withUnsafeBytes(of: now, Array.init) + bytes {
             digest = (digest ^ UInt64(byte)) &* 0x100_0000_01B3
@@ -381,7 +389,7 @@ final class SimulatedWorld: @unchecked Sendable {
     // MARK: Faults
 
     private func scheduleFaults() {
-        for _ in 0..<Int(draw(4...25)) {
+        for _ in 0..<Int(draw(4...server.faultsMaximum)) {
             schedule(draw(0...calmFrom)) { [unowned self] in try fault() }
         }
     }

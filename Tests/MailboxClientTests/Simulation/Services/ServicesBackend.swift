@@ -3,8 +3,6 @@ import Foundation
 import Logging
 import Mailbox
 import MailboxTesting
-import NIOCore
-import NIOEmbedded
 
 @testable import ConnectSrv
 
@@ -39,7 +37,6 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     /// Streams between processes; the dead ones among them are harmless.
     var calls: [any SimulatedStream] = []
     private let thread: VirtualThread
-    private let loop = EmbeddedEventLoop()
     private let directory: String
     private var bodyBytesMaximum = ServicesBackend.bodyBytesTold
     private var pushes: [PushProcess?] = [nil, nil]
@@ -155,8 +152,11 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
         later(1...5_000) { [unowned self] in isStoreUp = true }
     }
 
+    /// Half of it only processes can suffer.
+    var faultsMaximum: Int64 { 60 }
+
     func fault() -> Bool {
-        guard world.random.chance(60) else { return false }
+        guard world.random.chance(50) else { return false }
         let place = Int(world.draw(0...1))
         switch world.draw(0...7) {
         case 0: killConnect(place)
@@ -226,7 +226,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     func open(_ id: UInt64, account: String) -> Bool {
         let open = connects.compactMap { $0 }.filter { !$0.isDraining }
         guard !open.isEmpty else { return false }
-        connections[id] = try? SimulatedConnection(id, world, world.pick(open), loop: loop)
+        connections[id] = try? SimulatedConnection(id, world, world.pick(open))
         return connections[id] != nil
     }
 
@@ -239,32 +239,29 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
 
     // MARK: Running
 
-    func advance(to milliseconds: Int64) {
-        thread.setClock(milliseconds)
-        loop.advanceTime(to: .uptimeNanoseconds(UInt64(milliseconds) * 1_000_000))
-    }
+    func advance(to milliseconds: Int64) { thread.setClock(milliseconds) }
 
-    /// The loop's own timers are heard of in so many milliseconds.
+    /// The loops' timers are heard of in so many milliseconds.
     private static let tick: Int64 = 20
 
     private func scheduleTick() {
         world.after(Self.tick) { [unowned self] in scheduleTick() }
     }
 
+    /// Runs jobs and connections, whoever the seed chooses, until none has anything to do.
     func settle() throws {
+        var idle: Set<UInt64> = []
         while true {
-            // The loop is one of those who may go on next.
-            let place = Int(world.draw(0...Int64(thread.jobCount)))
+            let ready = connections.keys.filter { !idle.contains($0) }.sorted()
+            guard thread.jobCount + ready.count > 0 else { return }
+            let place = Int(world.draw(1...Int64(thread.jobCount + ready.count))) - 1
             if place < thread.jobCount {
                 thread.runJob(at: place)
-                continue
+                idle = []
+            } else {
+                let id = ready[place - thread.jobCount]
+                if try connections[id]?.work() == true { idle = [] } else { idle.insert(id) }
             }
-            loop.run()
-            var hasWorked = false
-            for connection in connections.values.sorted(by: { $0.id < $1.id }) {
-                if try connection.work() { hasWorked = true }
-            }
-            if !hasWorked, thread.jobCount == 0 { return }
         }
     }
 

@@ -13,6 +13,10 @@ final class SimulatedConnection {
     let id: UInt64
     let process: ConnectProcess
     private let world: SimulatedWorld
+    /// Of its own: connections of a server share no thread but by chance.
+    private let loop = EmbeddedEventLoop()
+    /// Until then the loop is busy with others.
+    private var busyUntil: Int64 = 0
     private let channel: EmbeddedChannel
     private let socket = Socket()
     /// The device's codec.
@@ -21,9 +25,7 @@ final class SimulatedConnection {
     private var unread = ByteBuffer()
     private(set) var isClosed = false
 
-    init(
-        _ id: UInt64, _ world: SimulatedWorld, _ process: ConnectProcess, loop: EmbeddedEventLoop
-    ) throws {
+    init(_ id: UInt64, _ world: SimulatedWorld, _ process: ConnectProcess) throws {
         self.id = id
         self.world = world
         self.process = process
@@ -37,7 +39,7 @@ final class SimulatedConnection {
         let maximum = process.core.limits.frameBytesMaximum
         channel = EmbeddedChannel(
             handlers: [socket] + Self.codec(maximum) + [handler], loop: loop)
-        device = EmbeddedChannel(handlers: Self.codec(1 << 24), loop: loop)
+        device = EmbeddedChannel(handlers: Self.codec(1 << 24), loop: EmbeddedEventLoop())
         channel.connect(to: try SocketAddress(ipAddress: "192.0.2.1", port: 1), promise: nil)
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             isClosed = true
@@ -68,10 +70,12 @@ final class SimulatedConnection {
         }
     }
 
-    /// Reads as much as the handler wants, and sends what it has written.
+    /// Runs the loop, reads as much as the handler wants, and sends what it has written.
     ///
     /// - Returns: whether there was something to do.
     func work() throws -> Bool {
+        guard world.now >= busyUntil else { return false }
+        loop.advanceTime(to: .uptimeNanoseconds(UInt64(world.now) * 1_000_000))
         var hasWorked = false
         while !isClosed, socket.wantsRead, let bytes = nextPiece() {
             hasWorked = true
@@ -84,6 +88,7 @@ final class SimulatedConnection {
             try device.writeInbound(bytes)
         }
         while let frame = try device.readInbound(as: WebSocketFrame.self) { try send(frame) }
+        if hasWorked, world.goesWrong(3) { busyUntil = world.now + world.draw(1...200) }
         return hasWorked
     }
 
