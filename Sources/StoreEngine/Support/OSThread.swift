@@ -4,7 +4,8 @@ package import Mailbox
 /// Lets other threads run first.
 func yieldThread() { sched_yield() }
 
-/// An operating system thread that is joined exactly once.
+/// An operating system thread that is joined or let go exactly once: until then the system keeps its
+/// stack, also when it has ended.
 ///
 /// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift
 /// task's thread.
@@ -33,8 +34,13 @@ package final class OSThread: @unchecked Sendable {
         }
     }
 
-    /// Waits for the thread's end. Called once.
+    /// Waits for the thread's end.
     package func join() {
         pthread_join(handle, nil)
+    }
+
+    /// Lets the thread go: it ends by itself, and nobody waits for it.
+    package func detach() {
+        pthread_detach(handle)
     }
 }

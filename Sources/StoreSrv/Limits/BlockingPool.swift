@@ -57,12 +57,11 @@ final class BlockingPool: TaskExecutor {
     /// - Parameter waiting: whether to wait for that.
     func close(waiting: Bool) {
         state.change { $0.isClosed = true }
-        guard waiting else { return }
         let threads = threads.withLock { threads in
             defer { threads = [] }
             return threads
         }
-        for thread in threads { thread.join() }
+        for thread in threads { if waiting { thread.join() } else { thread.detach() } }
     }
 
     /// Calls that wait for a thread.

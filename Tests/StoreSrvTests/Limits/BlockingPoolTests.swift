@@ -68,4 +68,27 @@ struct BlockingPoolTests {
         await #expect(throws: StoreError.self) { try await pool.run { () throws(StoreError) in } }
         #expect(await Task(executorPreference: pool) { 3 }.value == 3)
     }
+
+    /// Threads that nobody joined kept their stacks, for as long as the process lived.
+    @Test("A pool that is closed without waiting keeps no stacks")
+    func stacks() async throws {
+        let before = try Self.mappedBytes()
+        for _ in 0..<300 {
+            weak var pool: BlockingPool?
+            do {
+                let closing = try BlockingPool(threadCount: 4, queueMaximum: 1)
+                closing.close(waiting: false)
+                pool = closing
+            }
+            // Its threads hold it until they end.
+            while pool != nil { await Task.yield() }
+        }
+        // A stack has 8 MiB of address space.
+        #expect(try Self.mappedBytes() - before < 600 * 8 << 20)
+    }
+
+    private static func mappedBytes() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        return (Int(text.prefix { $0 != " " }) ?? 0) * Int(getpagesize())
+    }
 }
