@@ -94,7 +94,8 @@ run-cluster: deps ## run the store and two of each other role as processes on lo
 
 TEST_FLAGS := --skip-build --disable-xctest
 # Suites that speak over connections run one after the other: beside the engine's, which keep every
-# core busy and block, whoever waits for an answer would measure the machine.
+# core busy and block, whoever waits for an answer would measure the machine. The order of a set's
+# members is no chance there: a simulated world is to be the same one again.
 NETWORK_SUITES := ^(StoreAPI|StoreSrv|mailboxd|mailboxctl|Services|PushSrv|ConnectSrv|MailboxClient)Tests
 CRASH_TESTS := powercut killpoints faults fscuts crash-smoke
 OTHER_TESTS := test-embedding test-benchmarks test-proto lint-proto test-interop test-web test-bench-daemon \
@@ -105,7 +106,7 @@ test: deps build-tests
 	$(SWIFT) test $(TEST_FLAGS) --filter '$(FILTER)'
 else
 test: deps $(CRASH_TESTS) $(OTHER_TESTS) build-tests ## build everything and run every test
-	$(SWIFT) test $(TEST_FLAGS) --no-parallel --filter '$(NETWORK_SUITES)'
+	SWIFT_DETERMINISTIC_HASHING=1 $(SWIFT) test $(TEST_FLAGS) --no-parallel --filter '$(NETWORK_SUITES)'
 	$(SWIFT) test $(TEST_FLAGS) --skip '$(NETWORK_SUITES)'
 endif
 
@@ -239,16 +240,22 @@ test-web: build-tests ## open the pages in a browser, and kill the server behind
 screenshots: ## take the pictures of both pages that the documentation shows
 	@$(MAKE) --no-print-directory test-web WEB_TESTS='-k test_images' WEB_IMAGES=$(CURDIR)/docs/images
 
-# `make simulate-client SEEDS=10000 SEED=1`: how many, and the first one.
+# `make simulate-client SEEDS=10000 SEED=1`: how many, and the first one. WITHOUT: what is left out of a
+# world, as a failing run prints it.
 SEEDS ?= 10000
 SEED ?=
+WITHOUT ?=
+# A seed decides the order of a set's members, too.
+SIMULATED_TEST = SEEDS=$(SEEDS) SEED=$(SEED) WITHOUT=$(WITHOUT) SWIFT_DETERMINISTIC_HASHING=1 \
+    $(SWIFT) test --skip-build --disable-xctest --filter 'MailboxClientTests.$(1)'
 .PHONY: simulate
-simulate: ## run the engine on simulated disks, and clients on a simulated network: SEEDS of each
+simulate: ## run the engine, clients and services on simulated disks, networks and threads: SEEDS of each
 	@mkdir -p .build-crash
 	$(MAKE) --no-print-directory simulate-engine | tee .build-crash/simulate.log
 	$(MAKE) --no-print-directory simulate-client | tee -a .build-crash/simulate.log
-	@awk '/^simulate\.(engine|client)_seeds:/ { seeds += $$2 } \
-	    /^simulate\.(engine|client)_violations:/ { violations += $$2 } \
+	$(MAKE) --no-print-directory simulate-services | tee -a .build-crash/simulate.log
+	@awk '/^simulate\.(engine|client|services)_seeds:/ { seeds += $$2 } \
+	    /^simulate\.(engine|client|services)_violations:/ { violations += $$2 } \
 	    END { print "simulate.seeds: " seeds + 0; print "simulate.violations: " violations + 0 }' \
 	    .build-crash/simulate.log
 
@@ -259,8 +266,11 @@ simulate-engine: build-crash ## run the engine on SEEDS simulated disks, with ev
 
 .PHONY: simulate-client
 simulate-client: build-tests ## run clients on a simulated network: SEEDS of them, nothing lost, doubled or out of order
-	SEEDS=$(SEEDS) $(if $(SEED),SEED=$(SEED)) $(SWIFT) test --skip-build --disable-xctest \
-	    --filter MailboxClientTests.SimulationTests
+	$(call SIMULATED_TEST,SimulationTests/seeds)
+
+.PHONY: simulate-services
+simulate-services: build-tests ## run clients and the services as they are on a simulated thread, clock and network
+	$(call SIMULATED_TEST,ServicesSimulationTests/seeds)
 
 # Spin and a C compiler for what it writes.
 MODEL_PACKAGES := spin gcc libc6-dev
@@ -321,6 +331,24 @@ test-sanitize: deps ## run the engine's tests under the thread, the address and 
 	TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
 	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so $(call SANITIZED_TEST,thread)
 	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) $(call SANITIZED_TEST,address)
+
+# Every test, and the processes that they start.
+SANITIZED_ALL_TEST = $(SWIFT) test --scratch-path $(SANITIZED)/all-$(1) --sanitize $(1) \
+    --skip-build --disable-xctest
+.PHONY: test-sanitize-all
+test-sanitize-all: deps ## run every test under the thread, the address and the leak sanitizer; takes an hour or more
+	@mkdir -p $(SANITIZED)
+	for sanitizer in thread address; do \
+	    $(BUILD) --build-tests --scratch-path $(SANITIZED)/all-$$sanitizer --sanitize $$sanitizer; \
+	done
+	clang -O1 -shared -fPIC -o $(SANITIZED)/tsan-visible.so .ci/tsan-visible.c
+	export TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
+	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so; \
+	$(call SANITIZED_ALL_TEST,thread) --no-parallel --filter '$(NETWORK_SUITES)'; \
+	$(call SANITIZED_ALL_TEST,thread) --skip '$(NETWORK_SUITES)'
+	export ASAN_OPTIONS=detect_leaks=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS); \
+	$(call SANITIZED_ALL_TEST,address) --no-parallel --filter '$(NETWORK_SUITES)'; \
+	$(call SANITIZED_ALL_TEST,address) --skip '$(NETWORK_SUITES)'
 
 PROTO_FILES := $(shell cd proto && find . -name '*.proto' | sed 's,^\./,,' | LC_ALL=C sort)
 # What devices speak has no gRPC in it, and a module of its own.

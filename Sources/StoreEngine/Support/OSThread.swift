@@ -4,8 +4,8 @@ package import Mailbox
 /// Lets other threads run first.
 func yieldThread() { sched_yield() }
 
-/// An operating system thread that is joined or let go exactly once: until then the system keeps its
-/// stack, also when it has ended.
+/// An operating system thread that is joined or let go exactly once: until then the system keeps
+/// its stack, also when it has ended.
 ///
 /// LMDB write transactions belong to one thread, and syncs block: neither may happen on a Swift
 /// task's thread.

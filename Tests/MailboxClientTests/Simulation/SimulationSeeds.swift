@@ -59,7 +59,8 @@ struct SimulationOutcome {
 
 /// Runs worlds, some at the same time, and makes the first that fails as small as it can be.
 struct SimulationSeeds {
-    typealias World = @Sendable (_ seed: UInt64, _ without: Set<Int>) async throws ->
+    typealias World =
+        @Sendable (_ seed: UInt64, _ without: Set<Int>) async throws ->
         SimulationOutcome
 
     let name: String

@@ -7,6 +7,8 @@ import Metrics
 @testable import StoreAPI
 
 /// ConnectSrv: the sessions and their connections, and its attachments to every PushSrv.
+///
+/// `@unchecked Sendable`: one thread runs a world.
 final class ConnectProcess: SimulatedProcess, @unchecked Sendable {
     private(set) var core: ConnectCore!
     private let services: ServicesBackend

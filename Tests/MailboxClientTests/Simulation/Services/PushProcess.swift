@@ -7,6 +7,8 @@ import ServiceHost
 @testable import StoreAPI
 
 /// PushSrv: the hub, and the service in front of it. It notifies nobody who is not online.
+///
+/// `@unchecked Sendable`: one thread runs a world.
 final class PushProcess: SimulatedProcess, @unchecked Sendable {
     /// Nil until the hub has begun.
     private(set) var service: PushService?

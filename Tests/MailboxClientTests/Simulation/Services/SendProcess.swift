@@ -9,6 +9,8 @@ import SwiftProtobuf
 @testable import StoreAPI
 
 /// SendSrv, and its streams to every PushSrv.
+///
+/// `@unchecked Sendable`: one thread runs a world.
 final class SendProcess: SimulatedProcess, @unchecked Sendable {
     private(set) var sender: MessageSender!
     private let services: ServicesBackend
@@ -84,8 +86,8 @@ final class SendProcess: SimulatedProcess, @unchecked Sendable {
     }
 }
 
-/// SendSrv as ConnectSrv sees it over a network: frames keep their order, and what is under way when
-/// the connection breaks is answered `unavailable`, whether it was done or not.
+/// SendSrv as ConnectSrv sees it over a network: frames keep their order, and what is under way
+/// when the connection breaks is answered `unavailable`, whether it was done or not.
 ///
 /// `@unchecked Sendable`: one thread runs a world.
 final class SimulatedSendLine: MessageSending, @unchecked Sendable {

@@ -6,9 +6,9 @@ import MailboxTesting
 
 @testable import ConnectSrv
 
-/// The services as they are: two ConnectSrv, SendSrv, RecvSrv and two PushSrv, over the model store.
-/// What stands between them and their streams is simulated; so are their sockets, clocks and
-/// threads. Processes die, drain and begin anew, connections between them break.
+/// The services as they are: two ConnectSrv, SendSrv, RecvSrv and two PushSrv, over the model
+/// store. What stands between them and their streams is simulated; so are their sockets, clocks
+/// and threads. Processes die, drain and begin anew, connections between them break.
 ///
 /// RecvSrv is stateless, and has no process here that could die.
 ///

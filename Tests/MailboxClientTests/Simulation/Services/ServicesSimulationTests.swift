@@ -15,8 +15,8 @@ struct ServicesSimulationTests {
         #expect(totals.messages > seeds.count || seeds.isAgain)
     }
 
-    /// The order of a set's members is chance without `SWIFT_DETERMINISTIC_HASHING`, as the Makefile
-    /// sets it.
+    /// The order of a set's members is chance without `SWIFT_DETERMINISTIC_HASHING`, as the
+    /// Makefile sets it.
     @Test(
         "A seed decides everything",
         .enabled(if: ProcessInfo.processInfo.environment["SWIFT_DETERMINISTIC_HASHING"] != nil))

@@ -38,9 +38,7 @@ extension SimulatedWorld {
 /// the connection broke. Ends with whichever process dies first.
 ///
 /// `@unchecked Sendable`: one thread runs a world.
-final class SimulatedCall<Request: Sendable, Response: Sendable>: SimulatedStream,
-    @unchecked Sendable
-{
+final class SimulatedCall<Request: Sendable, Response: Sendable>: @unchecked Sendable {
     private let world: SimulatedWorld
     private let requests: AsyncThrowingStream<Request, any Error>.Continuation
     private let responses: AsyncThrowingStream<Response, any Error>.Continuation
@@ -116,3 +114,5 @@ final class SimulatedCall<Request: Sendable, Response: Sendable>: SimulatedStrea
         }
     }
 }
+
+extension SimulatedCall: SimulatedStream {}
