@@ -244,6 +244,7 @@ final class FileSystemModel {
         var left: [Piece] = []
         left.reserveCapacity(pending.count)
         var newest: [Int: Int] = [:]
+        var newestNames: [String: Int] = [:]
         for piece in pending {
             guard piece.node === node, !piece.isDoubtful, covers(piece.record) else {
                 left.append(piece)
@@ -256,8 +257,11 @@ final class FileSystemModel {
                 continue
             }
             makeDurable(piece)
-            if case .bytes(_, let offset, _) = piece.change {
-                newest[offset / Self.sectorByteCount] = piece.number
+            switch piece.change {
+            case .bytes(_, let offset, _): newest[offset / Self.sectorByteCount] = piece.number
+            case .name(_, let name, _), .move(_, _, _, let name, _):
+                newestNames[name] = piece.number
+            case .length, .cut: break
             }
         }
         durableVersion += 1
@@ -265,13 +269,17 @@ final class FileSystemModel {
         node.isBeingCut = false
         pending = left.filter { piece in
             guard piece.node === node else { return true }
-            if case .cut = piece.change { node.isBeingCut = true }
-            guard case .bytes(_, let offset, _) = piece.change else { return true }
-            // What was written before in that sector is history now.
-            if let settled = newest[offset / Self.sectorByteCount], piece.number < settled {
-                return false
+            // What was in doubt of a name, or of a sector, is history when something newer is there.
+            switch piece.change {
+            case .cut: node.isBeingCut = true
+            case .name(_, let name, _), .move(_, _, _, let name, _):
+                return piece.number > newestNames[name] ?? -1
+            case .bytes(_, let offset, _):
+                let sector = offset / Self.sectorByteCount
+                guard piece.number > newest[sector] ?? -1 else { return false }
+                node.touchedSectors.insert(sector)
+            case .length: break
             }
-            node.touchedSectors.insert(offset / Self.sectorByteCount)
             return true
         }
     }

@@ -107,8 +107,10 @@ struct SimulationSeeds {
             let outcome = try await world(seed, without)
             if outcome.failure != nil { throw try await report(seed, outcome, world) }
             totals.add(outcome.totals)
-            let done = seed - first + 1
-            if done.isMultiple(of: 1_000) { print("simulation: \(done) of \(count)") }
+            let done = (seed - first) / step + 1
+            if seed % step == first % step, done.isMultiple(of: 500) {
+                print("simulation: about \(done * step) of \(count)")
+            }
         }
         return totals
     }
