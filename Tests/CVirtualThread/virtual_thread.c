@@ -1,8 +1,11 @@
+// Linux alone: there an executable's definitions come first. Elsewhere nothing is virtual.
+#ifdef __linux__
 #define _GNU_SOURCE
 #include "CVirtualThread.h"
 
 #include <dlfcn.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -31,12 +34,22 @@ void virtual_thread_set_clock(int64_t nanoseconds) { elapsed = nanoseconds; }
 
 void virtual_thread_on_timer(virtual_thread_timer handler) { timer_handler = handler; }
 
+/// The library's function of this name, as `real`: whoever is first looks for it.
+#define FIND_REAL(type, name)                                                                   \
+    static _Atomic(type) found;                                                                 \
+    type real = atomic_load_explicit(&found, memory_order_relaxed);                             \
+    if (!real) {                                                                                \
+        real = (type)dlsym(RTLD_NEXT, name);                                                    \
+        atomic_store_explicit(&found, real, memory_order_relaxed);                              \
+    }
+
 static int64_t wall_beginning(void) { return VIRTUAL_THREAD_EPOCH_MILLISECONDS * 1000 * 1000; }
 
 // Clocks.
 
+typedef int (*clock_function)(clockid_t, struct timespec *);
+
 int clock_gettime(clockid_t clock, struct timespec *time) {
-    static int (*real)(clockid_t, struct timespec *);
     if (owner && (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME ||
                   clock == CLOCK_MONOTONIC_RAW)) {
         int64_t now = elapsed + (clock == CLOCK_REALTIME ? wall_beginning() : beginning);
@@ -44,7 +57,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
         time->tv_nsec = now % billion;
         return 0;
     }
-    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    FIND_REAL(clock_function, "clock_gettime")
     return real(clock, time);
 }
 
@@ -58,8 +71,9 @@ static uint64_t next_random(void) {
     return mixed ^ (mixed >> 31);
 }
 
+typedef long (*call_function)(long, ...);
+
 long syscall(long number, ...) {
-    static long (*real)(long, ...);
     va_list list;
     va_start(list, number);
     long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
@@ -73,23 +87,23 @@ long syscall(long number, ...) {
         }
         return b;
     }
-    if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    FIND_REAL(call_function, "syscall")
     return real(number, a, b, c, d, e, f);
 }
 
 // Timers: the runtime's moments have the clock that they are on in their upper bits.
 
+typedef void (*after_function)(uint64_t, void *, void *, virtual_thread_work);
+
 void dispatch_after_f(uint64_t when, void *queue, void *context, virtual_thread_work work) {
-    static void (*real)(uint64_t, void *, void *, virtual_thread_work);
     if (owner && timer_handler) {
         bool is_wall = (when >> 62) == 3;
         int64_t moment = is_wall ? -(int64_t)when - wall_beginning()
                                  : (int64_t)(when & ~(3ULL << 62)) - beginning;
         return timer_handler(owner, moment, context, work);
     }
-    if (!real) {
-        real = (void (*)(uint64_t, void *, void *, virtual_thread_work))dlsym(
-            RTLD_NEXT, "dispatch_after_f");
-    }
+    FIND_REAL(after_function, "dispatch_after_f")
     real(when, queue, context, work);
 }
+
+#endif
