@@ -47,7 +47,9 @@ void virtual_thread_on_timer(virtual_thread_timer handler) { timer_handler = han
         atomic_store_explicit(&found, real, memory_order_relaxed);                              \
     }
 
-UNSEEN static int64_t wall_beginning(void) { return VIRTUAL_THREAD_EPOCH_MILLISECONDS * 1000 * 1000; }
+UNSEEN static int64_t wall_beginning(void) {
+    return VIRTUAL_THREAD_EPOCH_MILLISECONDS * 1000 * 1000;
+}
 
 // Clocks.
 
