@@ -330,7 +330,8 @@ test-sanitize: deps ## run the engine's tests under the thread, the address and 
 	clang -O1 -shared -fPIC -o $(SANITIZED)/tsan-visible.so .ci/tsan-visible.c
 	TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
 	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so $(call SANITIZED_TEST,thread)
-	ASAN_OPTIONS=detect_leaks=0 MAILBOX_SEEDS=$(SANITIZE_SEEDS) $(call SANITIZED_TEST,address)
+	ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/lsan.supp:print_suppressions=0 \
+	    MAILBOX_SEEDS=$(SANITIZE_SEEDS) $(call SANITIZED_TEST,address)
 
 # Every test, and the processes that they start.
 SANITIZED_ALL_TEST = $(SWIFT) test --scratch-path $(SANITIZED)/all-$(1) --sanitize $(1) \
@@ -346,7 +347,8 @@ test-sanitize-all: deps ## run every test under the thread, the address and the 
 	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so; \
 	$(call SANITIZED_ALL_TEST,thread) --no-parallel --filter '$(NETWORK_SUITES)'; \
 	$(call SANITIZED_ALL_TEST,thread) --skip '$(NETWORK_SUITES)'
-	export ASAN_OPTIONS=detect_leaks=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS); \
+	export ASAN_OPTIONS=detect_leaks=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
+	    LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/lsan.supp:print_suppressions=0; \
 	$(call SANITIZED_ALL_TEST,address) --no-parallel --filter '$(NETWORK_SUITES)'; \
 	$(call SANITIZED_ALL_TEST,address) --skip '$(NETWORK_SUITES)'
 

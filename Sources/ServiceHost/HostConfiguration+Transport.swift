@@ -51,7 +51,8 @@ extension HostConfiguration {
             config.http2.maxFrameSize = 64 << 10
             // A request above our own limit still gets an answer that says so, up to twice of it.
             config.rpc.maxRequestPayloadSize = 2 * requestBytesMaximum
-            config.connection.maxIdleTime = connectionIdleMaximum
+            // Ours: see IdleLimit.
+            config.connection.maxIdleTime = nil
             config.connection.maxAge = connectionAgeMaximum
             config.connection.maxGraceTime = connectionGraceMaximum
             config.connection.keepalive.time = keepaliveInterval
@@ -61,13 +62,23 @@ extension HostConfiguration {
                 pingIntervalMinimum
             let silenceMaximum = keepaliveInterval + keepaliveTimeout
             let (age, grace) = (connectionAgeMaximum, connectionGraceMaximum)
+            let idle = connectionIdleMaximum
             config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                 connections.admit(channel).flatMapThrowing {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(
                         SilenceLimit(maximum: TimeAmount(silenceMaximum)), position: .first)
+                    if let idle {
+                        try pipeline.addHandler(
+                            IdleLimit(maximum: TimeAmount(idle)), position: .first)
+                    }
                     guard let age, let grace else { return }
                     try pipeline.addHandler(AgeLimit(age: age, grace: grace), position: .first)
+                }
+            }
+            if idle != nil {
+                config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
+                    stream.eventLoop.makeCompletedFuture { IdleLimit.streamBegan(stream) }
                 }
             }
         }
