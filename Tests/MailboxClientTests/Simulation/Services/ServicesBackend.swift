@@ -274,6 +274,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
         sender = nil
         pushes = [nil, nil]
         connects = [nil, nil]
+        calls = []
         whenEnded(tasks)
         tasks = []
         try settle()

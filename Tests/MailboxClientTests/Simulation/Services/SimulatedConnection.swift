@@ -122,9 +122,12 @@ final class SimulatedConnection {
         }
     }
 
-    /// The device's end is gone, or the process is.
+    /// The device's end is gone, or the process is. Channels hold themselves until they are closed.
     func close() {
         if !isClosed { channel.close(promise: nil) }
+        loop.run()
+        device.close(promise: nil)
+        device.embeddedEventLoop.run()
     }
 
     func drain() { channel.pipeline.fireUserInboundEventTriggered(DrainEvent()) }
