@@ -23,6 +23,15 @@ struct PowerCut {
     /// for.
     private static let statesOfALongRun = 200
 
+    /// A line is told of each so many.
+    private static let statesTold = 100_000
+
+    /// A line for who waits: what is counted goes to the standard output, at the end.
+    private static func tell(_ line: String) {
+        let text = Array((line + "\n").utf8)
+        _ = write(2, text, text.count)
+    }
+
     struct Result {
         var states = 0
         var cuts = 0
@@ -57,7 +66,14 @@ struct PowerCut {
                 violationsMaximum: violationsMaximum - result.violations.count,
                 statesLeft: states - result.states, &random)
             if kind == .recovery { result.recoveries += 1 }
+            let told = result.states / Self.statesTold
             result.states += enumerator.summary.states
+            if result.states / Self.statesTold != told {
+                let violations = result.violations.count
+                Self.tell(
+                    "powercut: seed \(seed): \(result.states) of \(states) states, "
+                        + "\(violations) violations")
+            }
             result.cuts += enumerator.summary.cuts
             result.violations += enumerator.summary.violations.map {
                 "seed \(seed), run \(result.runs) (\(kind), \(durability)): \($0)"

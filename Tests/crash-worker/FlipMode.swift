@@ -10,9 +10,12 @@ enum FlipMode {
         let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         var files: [(name: String, bytes: Data)] = []
         for name in try FileManager.default.subpathsOfDirectory(atPath: folder).sorted() {
-            guard let bytes = FileManager.default.contents(atPath: "\(folder)/\(name)") else {
-                continue
-            }
+            let file = "\(folder)/\(name)"
+            var isDirectory: ObjCBool = false
+            // Asked for the contents of a directory, Foundation loses a buffer.
+            guard FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory),
+                !isDirectory.boolValue, let bytes = FileManager.default.contents(atPath: file)
+            else { continue }
             files.append((name, bytes))
         }
         try write(files, to: copy, isFirst: true)
