@@ -68,15 +68,15 @@ struct PowerCut {
             if kind == .recovery { result.recoveries += 1 }
             let told = result.states / Self.statesTold
             result.states += enumerator.summary.states
+            result.cuts += enumerator.summary.cuts
+            result.violations += enumerator.summary.violations.map {
+                "seed \(seed), run \(result.runs) (\(kind), \(durability)): \($0)"
+            }
             if result.states / Self.statesTold != told {
                 let violations = result.violations.count
                 Self.tell(
                     "powercut: seed \(seed): \(result.states) of \(states) states, "
                         + "\(violations) violations")
-            }
-            result.cuts += enumerator.summary.cuts
-            result.violations += enumerator.summary.violations.map {
-                "seed \(seed), run \(result.runs) (\(kind), \(durability)): \($0)"
             }
             try Files.remove(base)
             // Goes on from one of the states, or begins anew.
