@@ -122,9 +122,14 @@ final class SimulatedConnection {
         }
     }
 
-    /// The device's end is gone, or the process is. Channels hold themselves until they are closed.
+    /// The device's end is gone, or the process is. Channels hold themselves until they are closed,
+    /// and nothing is to be written any more.
     func close() {
-        if !isClosed { channel.close(promise: nil) }
+        socket.isStalled = false
+        if !isClosed {
+            channel.flush()
+            channel.close(promise: nil)
+        }
         loop.run()
         device.close(promise: nil)
         device.embeddedEventLoop.run()
