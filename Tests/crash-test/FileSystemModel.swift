@@ -269,7 +269,7 @@ final class FileSystemModel {
         node.isBeingCut = false
         pending = left.filter { piece in
             guard piece.node === node else { return true }
-            // What was in doubt of a name, or of a sector, is history when something newer is there.
+            // What was in doubt of a name or a sector is history when something newer is there.
             switch piece.change {
             case .cut: node.isBeingCut = true
             case .name(_, let name, _), .move(_, _, _, let name, _):
