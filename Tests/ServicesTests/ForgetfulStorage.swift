@@ -3,15 +3,20 @@ import MailboxTesting
 import Synchronization
 
 /// A storage that stores every batch and forgets to answer some, as a connection does that is cut
-/// behind the commit.
+/// behind the commit; or that takes none before it may.
 final class ForgetfulStorage: MailboxStorage {
     private let base: ModelStore
     private let every: Int
+    private let begin: AsyncStream<Void>?
     private let counts = Mutex((batches: 0, lost: 0))
 
-    init(_ base: ModelStore, every: Int) {
+    /// - Parameters:
+    ///   - every: of so many answers the last is lost.
+    ///   - begin: batches wait for its end, one after the other.
+    init(_ base: ModelStore, every: Int = .max, begin: AsyncStream<Void>? = nil) {
         self.base = base
         self.every = every
+        self.begin = begin
     }
 
     /// Answers that were lost.
@@ -26,6 +31,7 @@ final class ForgetfulStorage: MailboxStorage {
     func append(
         batch: [Append]
     ) async throws(StoreError) -> [Result<AppendResult, StoreError>] {
+        if let begin { for await _ in begin {} }
         let outcomes = try await base.append(batch: batch)
         let isLost = counts.withLock { counts in
             counts.batches += 1
