@@ -12,7 +12,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
 
     /// Who waits for a change.
     private enum Role: Sendable {
-        case writer, keeper, closer
+        case writer, keeper, closer, finisher
     }
 
     private struct State {
@@ -24,8 +24,10 @@ final class FrameLine<Item: FrameItem>: Sendable {
         var writer: Waiter?
         /// Waits for something that needs a connection, or for the end.
         var keeper: Waiter?
-        /// Waits for the end.
+        /// Waits for the end, to cut an attempt off.
         var closer: Waiter?
+        /// Waits for the end, to end the client.
+        var finisher: Waiter?
         /// True when no more calls are taken.
         var isClosed = false
         /// True when the stream brought an answer.
@@ -42,6 +44,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
                 case .writer: writer
                 case .keeper: keeper
                 case .closer: closer
+                case .finisher: finisher
                 }
             }
             set {
@@ -49,6 +52,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
                 case .writer: writer = newValue
                 case .keeper: keeper = newValue
                 case .closer: closer = newValue
+                case .finisher: finisher = newValue
                 }
             }
         }
@@ -69,7 +73,7 @@ final class FrameLine<Item: FrameItem>: Sendable {
     /// Changes the state, then resumes whoever waited for what came of it.
     private func change<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
         var answered: [(Caller, Outcomes)] = []
-        var woken: (Waiter?, Waiter?, Waiter?) = (nil, nil, nil)
+        var woken: (Waiter?, Waiter?, Waiter?, Waiter?) = (nil, nil, nil, nil)
         let value = state.withLock { state in
             let value = body(&state)
             for completion in state.pipeline.takeCompletions() {
@@ -82,12 +86,14 @@ final class FrameLine<Item: FrameItem>: Sendable {
             if state.writer != nil, state.wakesWriter { swap(&woken.0, &state.writer) }
             if state.keeper != nil, state.wakesKeeper { swap(&woken.1, &state.keeper) }
             if state.closer != nil, state.isOver { swap(&woken.2, &state.closer) }
+            if state.finisher != nil, state.isOver { swap(&woken.3, &state.finisher) }
             return value
         }
         for (caller, outcomes) in answered { caller(outcomes) }
         woken.0?.resume()
         woken.1?.resume()
         woken.2?.resume()
+        woken.3?.resume()
         return value
     }
 
@@ -175,9 +181,14 @@ final class FrameLine<Item: FrameItem>: Sendable {
         return !Task.isCancelled && state.withLock { !$0.pipeline.isEmpty }
     }
 
-    /// Waits until the line is closed and empty, or the task is cancelled.
+    /// Waits until the line is closed and empty, or the task is cancelled. For an attempt.
     func waitForEnd() async {
         await wait(for: .closer) { $0.isOver }
+    }
+
+    /// As `waitForEnd`, for the client.
+    func waitForLastEnd() async {
+        await wait(for: .finisher) { $0.isOver }
     }
 
     /// A stream is open.

@@ -90,8 +90,23 @@ extension StoreClient {
         lifecycle.withLock { $0.openStreams > 0 || $0.isReachable }
     }
 
+    /// Leaves the call behind when its task is cancelled: one that was cancelled just before it
+    /// queued for a connection would wait there until there is one, whatever its time
+    /// (grpc-swift-nio-transport 2.9.2, `GRPCChannel.enqueue`). It ends with the client.
     func askStoreInfo(_ options: CallOptions) async throws -> StoreInfo {
-        try StoreInfo(wire: try await service.getStoreInfo(.init(), options: options))
+        let (answers, answered) = AsyncThrowingStream.makeStream(of: StoreInfo.self)
+        let call = Task {
+            do {
+                answered.yield(
+                    try StoreInfo(wire: try await service.getStoreInfo(.init(), options: options)))
+            } catch {
+                answered.finish(throwing: error)
+            }
+        }
+        defer { call.cancel() }
+        // A cancelled task's stream ends without an answer.
+        for try await answer in answers { return answer }
+        throw CancellationError()
     }
 
     /// What the server says of itself, as soon as there is one.

@@ -101,8 +101,12 @@ public final class StoreClient: MailboxStorage, Sendable {
                 streams.addTask { await self.keepAppendStream() }
                 streams.addTask { await self.keepFetchStream() }
                 streams.addTask { await self.waitForClose() }
+                await self.appends.waitForLastEnd()
+                await self.fetches.waitForLastEnd()
+                // Before the streams are waited for: a call that was cancelled just before it
+                // queued for a connection waits there until there is one, or until this.
+                grpc.beginGracefulShutdown()
             }
-            grpc.beginGracefulShutdown()
             // Who listens and never answers would be waited for as long as it listens: only a
             // server that answered has calls under way.
             if isReachable { try await group.next() }

@@ -130,6 +130,37 @@ struct UnreachableTests {
         }
     }
 
+    /// A call that was cancelled just before it queued for a connection waited there for ever, its
+    /// caller for it, or the client's end.
+    @Test(
+        "Who is cancelled on his way to a server that is not there waits no more",
+        .timeLimit(.minutes(5)))
+    func cancelledOnTheWay() async throws {
+        let mailbox = try MailboxID(sender: "alice", receiver: "bob")
+        var configuration = Self.configuration()
+        configuration.connectTimeout = .seconds(3_600)
+        configuration.callTimeout = .seconds(3_600)
+        let settled = configuration
+        for number in 0..<600 {
+            try await withStoreClient(settled) { client in
+                let verbs: [@Sendable () async throws -> Void] = [
+                    { _ = try await client.append(Append(mailbox, text: "a")) },
+                    { _ = try await client.fetch(mailbox, cursor: .zero, limit: .standard) },
+                    { _ = try await client.head(mailbox) },
+                    { _ = try await client.watch([mailbox.receiver]) },
+                ]
+                for place in verbs.indices {
+                    let verb = verbs[(place + number) % verbs.count]
+                    let waiting = Task { await code(verb) }
+                    // Sooner or later on the client's way to a connection.
+                    for _ in 0..<number % 20 { await Task.yield() }
+                    waiting.cancel()
+                    #expect(await waiting.value == .unavailable)
+                }
+            }
+        }
+    }
+
     @Test("A target or TLS files that are none are refused")
     func badConfiguration() async throws {
         var configuration = Self.configuration()
