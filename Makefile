@@ -334,7 +334,7 @@ test-sanitize: deps ## run the engine's tests under the thread, the address and 
 	    MAILBOX_SEEDS=$(SANITIZE_SEEDS) $(call SANITIZED_TEST,address)
 
 # Every test, and the processes that they start.
-SANITIZED_ALL_TEST = $(SWIFT) test --scratch-path $(SANITIZED)/all-$(1) --sanitize $(1) \
+SANITIZED_ALL_TEST = SWIFT_DETERMINISTIC_HASHING=1 $(SWIFT) test --scratch-path $(SANITIZED)/all-$(1) --sanitize $(1) \
     --skip-build --disable-xctest
 .PHONY: test-sanitize-all
 test-sanitize-all: deps ## run every test under the thread, the address and the leak sanitizer; takes an hour or more

@@ -1,4 +1,4 @@
-// Linux alone: there an executable's definitions come first. Elsewhere nothing is virtual.
+// Linux alone: there an executable's definitions come before those of the libraries.
 #ifdef __linux__
 #define _GNU_SOURCE
 #include "CVirtualThread.h"

@@ -35,8 +35,7 @@ enum CrashTest {
             default: throw Failure("\(words[1]) is no command")
             }
         } catch {
-            let text = Array("crash-test: \(error)\n".utf8)
-            _ = write(2, text, text.count)
+            tell("crash-test: \(error)")
             exit(1)
         }
     }
@@ -52,4 +51,10 @@ enum CrashTest {
             sends: try options.number("sends", else: 60)
         ).start()
     }
+}
+
+/// A line for who waits, on the standard error: what is counted goes to the standard output.
+func tell(_ line: String) {
+    let text = Array((line + "\n").utf8)
+    _ = write(2, text, text.count)
 }

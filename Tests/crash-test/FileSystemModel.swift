@@ -259,8 +259,10 @@ final class FileSystemModel {
             makeDurable(piece)
             switch piece.change {
             case .bytes(_, let offset, _): newest[offset / Self.sectorByteCount] = piece.number
-            case .name(_, let name, _), .move(_, _, _, let name, _):
-                newestNames[name] = piece.number
+            case .name(_, let name, _): newestNames[name] = piece.number
+            case .move(let source, let from, _, let to, _):
+                newestNames[to] = piece.number
+                if source === node { newestNames[from] = piece.number }
             case .length, .cut: break
             }
         }

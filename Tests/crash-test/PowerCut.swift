@@ -26,12 +26,6 @@ struct PowerCut {
     /// A line is told of each so many.
     private static let statesTold = 100_000
 
-    /// A line for who waits: what is counted goes to the standard output, at the end.
-    private static func tell(_ line: String) {
-        let text = Array((line + "\n").utf8)
-        _ = write(2, text, text.count)
-    }
-
     struct Result {
         var states = 0
         var cuts = 0
@@ -74,7 +68,7 @@ struct PowerCut {
             }
             if result.states / Self.statesTold != told {
                 let violations = result.violations.count
-                Self.tell(
+                tell(
                     "powercut: seed \(seed): \(result.states) of \(states) states, "
                         + "\(violations) violations")
             }

@@ -104,6 +104,8 @@ struct SimulationSeeds {
     ) async throws -> SimulationTotals {
         var totals = SimulationTotals()
         for seed in stride(from: seed, to: first + count, by: Int(step)) {
+            // Another worker's world failed: its seed is what counts.
+            try Task.checkCancellation()
             let outcome = try await world(seed, without)
             if outcome.failure != nil { throw try await report(seed, outcome, world) }
             totals.add(outcome.totals)

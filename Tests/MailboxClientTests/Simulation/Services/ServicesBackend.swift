@@ -10,7 +10,7 @@ import MailboxTesting
 /// store. What stands between them and their streams is simulated; so are their sockets, clocks
 /// and threads. Processes die, drain and begin anew, connections between them break.
 ///
-/// RecvSrv is stateless, and has no process here that could die.
+/// Of RecvSrv there is what it reads with, in each ConnectSrv: it is stateless.
 ///
 /// `@unchecked Sendable`: one thread runs a world.
 final class ServicesBackend: SimulatedBackend, @unchecked Sendable {

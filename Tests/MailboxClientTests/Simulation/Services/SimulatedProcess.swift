@@ -40,38 +40,39 @@ extension SimulatedWorld {
 /// `@unchecked Sendable`: one thread runs a world.
 final class SimulatedCall<Request: Sendable, Response: Sendable>: @unchecked Sendable {
     private let world: SimulatedWorld
-    private let requests: AsyncThrowingStream<Request, any Error>.Continuation
-    private let responses: AsyncThrowingStream<Response, any Error>.Continuation
-    /// What the server reads.
-    let incoming: RPCAsyncSequence<Request, any Error>
-    /// What the client reads.
-    let answers: AsyncThrowingStream<Response, any Error>
+    private let requests: Direction<Request>
+    private let responses: Direction<Response>
     private(set) var isBroken = false
     private var whenBroken: [() -> Void] = []
-    private var nextRequest: Int64 = 0
-    private var nextResponse: Int64 = 0
 
     init(_ world: SimulatedWorld, _ processes: SimulatedProcess...) {
         self.world = world
-        let (stream, requests) = AsyncThrowingStream.makeStream(of: Request.self)
-        incoming = RPCAsyncSequence(wrapping: stream)
-        (answers, responses) = AsyncThrowingStream.makeStream(of: Response.self)
-        self.requests = requests
+        requests = Direction(world)
+        responses = Direction(world)
         for process in processes { process.onDeath { [weak self] in self?.breakOff() } }
     }
+
+    /// What the server reads.
+    var incoming: RPCAsyncSequence<Request, any Error> {
+        RPCAsyncSequence(wrapping: requests.stream)
+    }
+
+    /// What the client reads.
+    var answers: AsyncThrowingStream<Response, any Error> { responses.stream }
+
+    /// Where the server writes.
+    var writer: RPCWriter<Response> { RPCWriter(wrapping: Writer(direction: responses)) }
+
+    func send(_ request: Request) throws { try requests.send(request) }
 
     /// The connection is gone: both sides hear of it, each in its time.
     func breakOff() {
         guard !isBroken else { return }
         isBroken = true
-        let error = RPCError(code: .unavailable, message: "the connection broke")
+        requests.breakOff {}
         let whenBroken = whenBroken
         self.whenBroken = []
-        world.serverAfter(world.draw(1...200)) { [requests] in requests.finish(throwing: error) }
-        world.serverAfter(world.draw(1...200)) { [responses] in
-            responses.finish(throwing: error)
-            for run in whenBroken { run() }
-        }
+        responses.breakOff { for run in whenBroken { run() } }
     }
 
     /// Runs something when the client hears that the connection is gone.
@@ -79,38 +80,52 @@ final class SimulatedCall<Request: Sendable, Response: Sendable>: @unchecked Sen
         if isBroken { run() } else { whenBroken.append(run) }
     }
 
-    func send(_ request: Request) throws {
-        guard !isBroken else { throw RPCError(code: .unavailable, message: "gone") }
-        let time = max(nextRequest, world.now + world.draw(1...20))
-        nextRequest = time
-        world.serverAfter(time - world.now) { [weak self] in
-            guard let self, !isBroken else { return }
-            requests.yield(request)
+    /// What goes one way.
+    ///
+    /// `@unchecked Sendable`: one thread runs a world.
+    private final class Direction<Frame: Sendable>: @unchecked Sendable {
+        private static var broken: RPCError {
+            RPCError(code: .unavailable, message: "the connection broke")
+        }
+
+        let stream: AsyncThrowingStream<Frame, any Error>
+        private let world: SimulatedWorld
+        private let arrived: AsyncThrowingStream<Frame, any Error>.Continuation
+        private var isBroken = false
+        private var lastArrival: Int64 = 0
+
+        init(_ world: SimulatedWorld) {
+            self.world = world
+            (stream, arrived) = AsyncThrowingStream.makeStream(of: Frame.self)
+        }
+
+        func send(_ frame: Frame) throws {
+            guard !isBroken else { throw Self.broken }
+            lastArrival = max(lastArrival, world.now + world.draw(1...20))
+            world.serverAfter(lastArrival - world.now) { [weak self] in
+                guard let self, !isBroken else { return }
+                arrived.yield(frame)
+            }
+        }
+
+        func breakOff(_ whenHeard: @escaping () -> Void) {
+            isBroken = true
+            world.serverAfter(world.draw(1...200)) { [arrived] in
+                arrived.finish(throwing: Self.broken)
+                whenHeard()
+            }
         }
     }
-
-    fileprivate func answer(_ response: Response) throws {
-        guard !isBroken else { throw RPCError(code: .unavailable, message: "gone") }
-        let time = max(nextResponse, world.now + world.draw(1...20))
-        nextResponse = time
-        world.serverAfter(time - world.now) { [weak self] in
-            guard let self, !isBroken else { return }
-            responses.yield(response)
-        }
-    }
-
-    /// Where the server writes.
-    var writer: RPCWriter<Response> { RPCWriter(wrapping: Writer(call: self)) }
 
     private struct Writer: RPCWriterProtocol {
         typealias Element = Response
 
-        let call: SimulatedCall
+        let direction: Direction<Response>
 
-        func write(_ element: Response) async throws { try call.answer(element) }
+        func write(_ element: Response) async throws { try direction.send(element) }
 
         func write(contentsOf elements: some Sequence<Response>) async throws {
-            for element in elements { try call.answer(element) }
+            for element in elements { try direction.send(element) }
         }
     }
 }
