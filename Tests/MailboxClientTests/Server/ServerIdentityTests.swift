@@ -54,12 +54,18 @@ struct ServerIdentityTests {
         #expect(try await client.statistics().device == oldName)
         try await client.shutdown()
 
+        // Beside the files that are there: else the copies may get their numbers.
+        for file in copied {
+            try manager.copyItem(
+                atPath: world.scratch.file("copy/\(file)"),
+                toPath: world.scratch.file("copy/\(file).new"))
+        }
         for file in try world.files("anna") {
             try manager.removeItem(atPath: world.scratch.file(file))
         }
         for file in copied {
-            try manager.copyItem(
-                atPath: world.scratch.file("copy/\(file)"), toPath: world.scratch.file(file))
+            try manager.moveItem(
+                atPath: world.scratch.file("copy/\(file).new"), toPath: world.scratch.file(file))
         }
         client = try world.client("anna")
         await client.start()
