@@ -110,7 +110,11 @@ let package = Package(
         .target(name: "MailboxTesting", dependencies: ["Mailbox"], swiftSettings: house),
         // The contract on the wire, generated and committed; and the store's client.
         .target(
-            name: "StoreAPI", dependencies: ["Mailbox", logging] + grpc, swiftSettings: house),
+            name: "StoreAPI",
+            dependencies: [
+                "Mailbox", logging, .product(name: "NIOCore", package: "swift-nio"),
+            ] + grpc,
+            swiftSettings: house),
         // What a device and ConnectSrv say to each other, generated and committed. No gRPC: the
         // client library compiles it.
         .target(

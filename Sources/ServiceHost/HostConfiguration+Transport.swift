@@ -1,6 +1,7 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2
 internal import NIOCore
+internal import StoreAPI
 
 extension HostConfiguration {
     /// One transport for each address that is configured. Nothing is bound yet.
@@ -66,6 +67,7 @@ extension HostConfiguration {
             config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                 connections.admit(channel).flatMapThrowing {
                     let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(ReadCompletion(), position: .first)
                     try pipeline.addHandler(
                         SilenceLimit(maximum: TimeAmount(silenceMaximum)), position: .first)
                     if let idle {

@@ -164,6 +164,32 @@ struct HostileClientTests {
         _ = try connection.untilEnd()
     }
 
+    @Test("A call that comes in one piece with what breaks its connection leaves nothing behind")
+    func callBeforeTheEnd() async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(directory.file("store"))
+        try #require(daemon.isReady)
+        let port = daemon.port
+        func callAndBreak(_ count: Int) async throws {
+            try await onThread {
+                for _ in 0..<count {
+                    let connection = try RawConnection(port: port)
+                    try connection.send(
+                        RawConnection.greeting + RawConnection.call("AppendStream", stream: 1)
+                            + [0xFF, 0xFF, 0xFF, Kind.data, 0, 0, 0, 0, 1])
+                    _ = try connection.untilEnd()
+                }
+            }
+            try await Self.wait(for: "mailbox_store_connections_open 0\n", of: daemon)
+        }
+        try await callAndBreak(200)
+        let before = try daemon.peakMemoryBytes()
+        // A connection is some 27 KB.
+        try await callAndBreak(1_000)
+        #expect(try daemon.peakMemoryBytes() - before < 6 << 20)
+        #expect(try await daemon.stop().status == 0)
+    }
+
     @Test("A message that says to have 4 GiB ends its call, and no memory is taken for it")
     func hugeMessage() async throws {
         let directory = try TestDirectory()

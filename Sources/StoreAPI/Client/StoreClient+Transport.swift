@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2
+internal import NIOCore
 
 extension StoreClient {
     static func transport(
@@ -17,6 +18,12 @@ extension StoreClient {
                     initial: configuration.backoffInitial, max: configuration.backoffMaximum,
                     multiplier: 2, jitter: 1)
                 config.http2.authority = configuration.tls?.serverName
+                config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(
+                            ReadCompletion(), position: .first)
+                    }
+                }
             }, serviceConfig: serviceConfig(configuration.target))
     }
 
