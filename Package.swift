@@ -309,6 +309,7 @@ let package = Package(
             name: "PushSrvTests",
             dependencies: [
                 "PushSrv", "ServiceHost", "StoreAPI", "Mailbox", "MailboxTesting", logging, metrics,
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

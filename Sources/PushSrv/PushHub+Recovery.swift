@@ -10,7 +10,10 @@ extension PushHub {
     func lookFor(_ accounts: Set<Address>) { unsure.add(accounts) }
 
     /// Pushes were lost, nobody knows whose.
-    func lookForEverybody() { unsure.add(presence.withLock { $0.table.onlineAccounts }) }
+    func lookForEverybody() {
+        unsure.add(presence.withLock { $0.table.onlineAccounts })
+        lost.ring()
+    }
 
     /// An account came online. What was pushed while that was on its way here reached nobody.
     func lookForNewcomer(_ account: Address) { newcomers.add(account) }
@@ -84,13 +87,15 @@ extension PushHub {
         var count = 0
         while !Task.isCancelled {
             do throws(StoreError) {
-                // Beside what comes in: half of the room at most.
-                while notifier.owedCount > configuration.owedMaximum / 2 {
-                    guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
-                }
                 let accounts = try await registry.accounts(after: after, limit: 256)
                 guard let last = accounts.last else { break }
                 for registration in try await registry.registrations(of: accounts) {
+                    // Beside what comes in: half of the room at most. For each one: those that
+                    // found no room would be the same ones the next time.
+                    while notifier.owedCount > configuration.owedMaximum / 2 {
+                        guard (try? await Task.sleep(for: .milliseconds(100))) != nil
+                        else { return }
+                    }
                     owe(registration, nil, delay: .zero)
                     count += 1
                 }

@@ -12,12 +12,13 @@ internal import Synchronization
 /// registered accounts, and notifies those who have something unconfirmed: what was owed before may
 /// be notified twice, and is never forgotten.
 public final class PushHub: PushAttaching, PushNotifying, Service {
-    let registry: DeviceRegistry
+    let registry: any DeviceRegistering
     let receiver: any MessageReceiving
     let configuration: PushConfiguration
     let activity: PushActivity
     let logger: Logger
-    private let caller: HTTPCaller
+    /// What the providers call with; nil when they call nobody.
+    private let caller: HTTPCaller?
     let services: Notifier.Services
     let presence: Mutex<Presence>
     /// Stored messages that wait to be looked at for devices that are not online.
@@ -43,24 +44,37 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     ///   - logger: says what goes wrong; never bodies or tokens.
     /// - Throws: `invalidArgument` when a key's file is none; `failed`, `corrupted` when the
     ///   registry cannot be opened.
-    public init(
+    public convenience init(
         receiver: any MessageReceiving, providers: PushProviders,
         configuration: PushConfiguration, activity: PushActivity, logger: Logger
     ) async throws(StoreError) {
-        self.receiver = receiver
-        self.configuration = configuration
-        self.activity = activity
-        self.logger = logger
-        caller = try HTTPCaller(
+        let caller = try HTTPCaller(
             trustedCertificatesPath: providers.trustedCertificatesPath,
             timeout: providers.timeout)
         do throws(StoreError) {
-            services = try await providers.make(caller)
-            registry = try DeviceRegistry(path: configuration.registryPath)
+            self.init(
+                receiver: receiver, services: try await providers.make(caller), caller: caller,
+                registry: try DeviceRegistry(path: configuration.registryPath),
+                configuration: configuration, activity: activity, logger: logger)
         } catch {
             await caller.close()
             throw error
         }
+    }
+
+    /// As above, with providers that are made, and any registry.
+    init(
+        receiver: any MessageReceiving, services: Notifier.Services, caller: HTTPCaller? = nil,
+        registry: any DeviceRegistering, configuration: PushConfiguration,
+        activity: PushActivity, logger: Logger
+    ) {
+        self.receiver = receiver
+        self.services = services
+        self.caller = caller
+        self.registry = registry
+        self.configuration = configuration
+        self.activity = activity
+        self.logger = logger
         queue = NotifyQueue(
             countMaximum: configuration.pushesWaitingMaximum,
             bytesMaximum: configuration.waitingBytesMaximum)
@@ -94,7 +108,7 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
             group.cancelAll()
         }
         queue.close()
-        await caller.close()
+        await caller?.close()
         registry.close()
     }
 
@@ -148,7 +162,9 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
                 }
             } catch {
                 logger.error(
-                    "registrations could not be read", metadata: ["code": "\(error.code)"])
+                    "registrations could not be read; trying again",
+                    metadata: ["code": "\(error.code)"])
+                lost.ring()
             }
         }
     }
@@ -207,7 +223,7 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     ///
     /// - Throws: as ``PushAttaching`` says.
     public func unregister(_ account: Address, device: DeviceID) async throws(StoreError) {
-        try await registry.forget(account, device: device)
+        try await registry.forget(account, device: device, token: nil)
         notifier.forget(DeviceKey(account: account, device: device))
     }
 }

@@ -119,6 +119,40 @@ struct RecipeTests {
         #expect(script.core.session.state == .connected)
     }
 
+    /// The periodic sync was answered with the first page of the restored store's messages, and
+    /// asked again at once, as long as the connection lived. Found by the simulated services.
+    @Test("epochChanged while nothing is under way: a sync with more than a page begins no loop")
+    func epochChangedWhileIdle() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox(ScriptedCore.messages("bert", 1...3)))
+        try script.answer(.acknowledge) { frame in
+            frame.acknowledged = .with {
+                $0.sender = "bert"
+                $0.head.maxSequence = 3
+                $0.head.acknowledgedSequence = 3
+            }
+        }
+        script.now = try #require(script.core.link).syncAt
+        script.handle(.tick)
+        let page = ScriptedCore.messages("bert", 1...2, max: 3, epoch: 2)
+        try script.answer(.sync) { frame in
+            frame.inbox = ScriptedCore.inbox(page)
+            frame.inbox.hasMore_p = true
+        }
+        #expect(script.waiting(.sync).isEmpty)
+        try script.refuse(.fetch, .epochChanged) { $0.currentEpoch = 2 }
+        #expect(script.events.contains(.epochChanged(conversations: 1)))
+        try script.answer(.sync) { frame in
+            frame.inbox = ScriptedCore.inbox(page)
+            frame.inbox.hasMore_p = true
+        }
+        #expect(script.waiting(.sync).map { $0.sync.cursors.map(\.cursor.sequence) } == [[2]])
+        let rest = ScriptedCore.inbox(
+            ScriptedCore.messages("bert", 3...4, acknowledged: 2, epoch: 2))
+        try script.answer(.sync) { $0.inbox = rest }
+        #expect(try script.received() == (1...4).map { "phone \($0)" })
+    }
+
     /// Two questions were under way; the second one's answer was of before what the first one's had
     /// set going: accepted messages went again, and were counted twice. Found by the simulated
     /// services.

@@ -104,7 +104,7 @@ struct APNsTests {
             #expect(paths.filter { $0.hasSuffix("dead") }.count == 1)
         }
         let registry = try DeviceRegistry(path: world.file("registry.sqlite"))
-        #expect(try await registry.registrations(of: world.bob).map(\.token) == ["beef"])
+        #expect(try await registry.registrations(of: [world.bob]).map(\.token) == ["beef"])
         registry.close()
         await service.stop()
     }

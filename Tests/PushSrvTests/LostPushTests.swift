@@ -1,13 +1,15 @@
+import GRPCCore
 import Logging
 import Mailbox
 import MailboxTesting
 import Metrics
 import ServiceHost
-import StoreAPI
+import SwiftProtobuf
 import Synchronization
 import Testing
 
 @testable import PushSrv
+@testable import StoreAPI
 
 @Suite("Pushes that are lost while PushSrv stays up", .serialized, .timeLimit(.minutes(2)))
 struct LostPushTests {
@@ -187,6 +189,128 @@ struct LostPushTests {
         await service.stop()
     }
 
+    /// Found by the simulated services.
+    @Test("Pushes whose registrations could not be read are not forgotten")
+    func registryFails() async throws {
+        let world = try PushWorld()
+        var configuration = world.configuration()
+        // Not by the look behind the start.
+        configuration.recoveryDelay = .seconds(3_600)
+        let registry = FlakyRegistry(
+            try DeviceRegistry(path: configuration.registryPath), failures: 1)
+        let provider = RecordingProvider()
+        let hub = try world.hub(provider, registry: registry, configuration)
+        try await hub.register(try world.registration(service: .webhook))
+        try await world.running(hub) {
+            try await world.store(notifying: hub)
+            await provider.waitFor([world.bob: 1])
+            #expect(registry.failuresLeft == 0)
+        }
+    }
+
+    /// The same few found room each time. Found by the simulated services.
+    @Test("However few may be owed something, all are notified in the end")
+    func littleRoom() async throws {
+        let world = try PushWorld()
+        var configuration = world.configuration()
+        configuration.owedMaximum = 1
+        let provider = RecordingProvider()
+        let hub = try world.hub(provider, configuration)
+        var expected: [Address: Int] = [:]
+        for number in 0..<5 {
+            let account = try Address("account\(number)")
+            try await hub.register(
+                PushRegistration(
+                    account: account, device: world.phone, service: .webhook, token: "token"))
+            let mailbox = MailboxID(sender: try Address("alice"), receiver: account)
+            _ = try await world.model.append(Append(mailbox, text: "hello"))
+            expected[account] = 1
+        }
+        let settled = expected
+        try await world.running(hub) { await provider.waitFor(settled) }
+    }
+
+    /// A message that is stored and pushed by nobody, and how PushSrv hears that there may be one.
+    enum Lost: CaseIterable { case sendBreaksOff, sendBegins }
+
+    /// Found by the simulated services.
+    @Test(
+        "What a SendSrv stored and took with it is found, for who is online and for who is not",
+        arguments: Lost.allCases)
+    func sendDies(_ lost: Lost) async throws {
+        let world = try PushWorld()
+        var configuration = world.configuration()
+        configuration.recoveryDelay = .seconds(3_600)
+        let provider = RecordingProvider()
+        let hub = try world.hub(provider, configuration)
+        let carol = try Address("carol")
+        try await hub.register(
+            PushRegistration(
+                account: carol, device: world.phone, service: .webhook, token: "token"))
+        try await Self.serving(hub, world) { target in
+            let heard = Heard()
+            let attachment = hub.attach("connect-1") { heard.note($0) }
+            Self.online(world, attachment)
+            _ = try await world.model.append(
+                Append(MailboxID(sender: world.bob, receiver: carol), text: "hello"))
+            try await world.store(2)
+            switch lost {
+            case .sendBreaksOff: try await Self.breakOff(hub, try await world.store(from: "dave"))
+            case .sendBegins:
+                let send = try PushClient([target])
+                send.noteLoss()
+                let sending = Task { try await send.run() }
+                await heard.waitFor([try Address("alice"): 2])
+                send.close()
+                try await sending.value
+            }
+            await heard.waitFor(
+                lost == .sendBegins
+                    ? [try Address("alice"): 2]
+                    : [try Address("alice"): 2, try Address("dave"): 1])
+            await provider.waitFor([carol: 1])
+            attachment.detach()
+        }
+    }
+
+    /// A call that brings pushes, and whose connection breaks then.
+    private static func breakOff(_ hub: PushHub, _ pushes: [Push]) async throws {
+        let activity = PushActivity(metrics: NOOPMetricsHandler.instance)
+        let service = PushService(
+            core: PushCore(
+                hub: hub, configuration: HostConfiguration(), lifecycle: ServerLifecycle(),
+                activity: activity,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        let (requests, arrived) = AsyncThrowingStream.makeStream(
+            of: Wire.NotifyRequest.self, throwing: (any Error).self)
+        arrived.yield(.with { $0.pushes = pushes.map { Wire.Push($0) } })
+        arrived.finish(throwing: RPCError(code: .unavailable, message: "the connection broke"))
+        await #expect(throws: RPCError.self) {
+            try await service.notify(
+                RPCAsyncSequence(wrapping: requests), RPCWriter(wrapping: NoAnswers()))
+        }
+    }
+
+    @Test("A SendSrv that ends in good order hands over what waits")
+    func sendEnds() async throws {
+        let world = try PushWorld()
+        let hub = try await world.hub(PushProviders())
+        try await Self.serving(hub, world) { target in
+            let heard = Heard()
+            let attachment = hub.attach("connect-1") { heard.note($0) }
+            Self.online(world, attachment)
+            let send = try PushClient([target])
+            let sending = Task { try await send.run() }
+            try await world.store(notifying: send)
+            await heard.waitFor([try Address("alice"): 1])
+            try await world.store(5_000, from: "bert", notifying: send)
+            send.close()
+            try await sending.value
+            await heard.waitFor([try Address("alice"): 1, try Address("bert"): 5_000])
+            attachment.detach()
+        }
+    }
+
     @Test("What was pushed lately goes back far enough, or says that it does not")
     func recent() throws {
         let start = ContinuousClock.now
@@ -215,6 +339,15 @@ struct LostPushTests {
         let nobody = try Address("nobody")
         #expect(recent.notices(to: nobody, now: start + .seconds(15))?.isEmpty == true)
     }
+}
+
+/// Nobody reads answers.
+private struct NoAnswers: RPCWriterProtocol {
+    typealias Element = PushService.Method.Notify.Output
+
+    func write(_ element: Element) async throws {}
+
+    func write(contentsOf elements: some Sequence<Element>) async throws {}
 }
 
 /// Heads that cannot be looked up at first.

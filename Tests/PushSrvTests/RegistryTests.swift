@@ -18,7 +18,7 @@ struct RegistryTests {
             try world.registration("cc", service: .webhook, device: "tablet"), devicesMaximum: 3)
         registry.close()
         let again = try DeviceRegistry(path: path)
-        let kept = try await again.registrations(of: world.bob)
+        let kept = try await again.registrations(of: [world.bob])
         #expect(kept.map(\.token) == ["bb", "cc"])
         let tablet = try world.registration("cc", service: .webhook, device: "tablet")
         #expect(kept[1] == tablet)
@@ -26,7 +26,7 @@ struct RegistryTests {
         try await again.forget(world.bob, device: world.phone, token: "aa")
         #expect(try await again.count() == 2)
         try await again.forget(world.bob, device: world.phone, token: "bb")
-        #expect(try await again.registrations(of: world.bob).map(\.token) == ["cc"])
+        #expect(try await again.registrations(of: [world.bob]).map(\.token) == ["cc"])
         again.close()
     }
 

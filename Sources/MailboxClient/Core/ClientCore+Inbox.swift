@@ -129,7 +129,9 @@ extension ClientCore {
             try apply(messages, confirms: !inbox.hasMore_p, db)
         }
         if inbox.hasMore_p {
-            link?.needsSync = true
+            // Of another epoch it moved no cursor, and another sync would bring the same again,
+            // for ever: the fetches that it asked for hear of the new epoch, and what comes of it.
+            if inbox.epoch == link?.epoch { link?.needsSync = true }
         } else {
             // More than one sync can name.
             let left = try InboxTable.unheard(

@@ -14,7 +14,7 @@ final class Notifier: Sendable {
     /// Until when nothing is sent to a service that wants fewer.
     private let pauses: Mutex<[PushRegistration.Service: ContinuousClock.Instant]> = Mutex([:])
     private let alarm = Alarm()
-    private let registry: DeviceRegistry
+    private let registry: any DeviceRegistering
     private let receiver: any MessageReceiving
     private let services: Services
     private let configuration: PushConfiguration
@@ -22,7 +22,7 @@ final class Notifier: Sendable {
     private let logger: Logger
 
     init(
-        registry: DeviceRegistry, receiver: any MessageReceiving, services: Services,
+        registry: any DeviceRegistering, receiver: any MessageReceiving, services: Services,
         configuration: PushConfiguration, activity: PushActivity, logger: Logger
     ) {
         self.registry = registry
@@ -95,7 +95,7 @@ final class Notifier: Sendable {
         let registration: PushRegistration
         let unread: Int
         do throws(StoreError) {
-            let all = try await registry.registrations(of: due.key.account)
+            let all = try await registry.registrations(of: [due.key.account])
             guard let own = all.first(where: { $0.device == due.key.device }) else {
                 return .needless
             }

@@ -7,7 +7,7 @@ package import StoreAPI
 /// is answered (`synchronous = FULL`).
 ///
 /// Several processes of one machine may share the file; each reads what the others wrote.
-package final class DeviceRegistry: Sendable {
+package final class DeviceRegistry: DeviceRegistering {
     private let database: DatabasePool
 
     /// Opens the registry, or makes one.
@@ -60,10 +60,6 @@ package final class DeviceRegistry: Sendable {
         return migrations
     }
 
-    /// Keeps a registration in place of the device's last one.
-    ///
-    /// - Parameter devicesMaximum: the most devices of one account.
-    /// - Throws: `invalidArgument` when the account has too many devices, `failed`, `storageFull`.
     package func keep(
         _ registration: PushRegistration, devicesMaximum: Int
     ) async throws(StoreError) {
@@ -94,10 +90,6 @@ package final class DeviceRegistry: Sendable {
         }
     }
 
-    /// Forgets a device's registration.
-    ///
-    /// - Parameter token: forget it only while it has this token; nil forgets any.
-    /// - Throws: `failed`, `storageFull`.
     package func forget(
         _ account: Address, device: DeviceID, token: String? = nil
     ) async throws(StoreError) {
@@ -111,18 +103,6 @@ package final class DeviceRegistry: Sendable {
         }
     }
 
-    /// The registrations of an account, in order of device.
-    ///
-    /// - Throws: `failed`, `corrupted`.
-    package func registrations(
-        of account: Address
-    ) async throws(StoreError) -> [PushRegistration] {
-        try await registrations(of: [account])
-    }
-
-    /// The registrations of some accounts, account by account in their order.
-    ///
-    /// - Throws: `failed`, `corrupted`.
     package func registrations(
         of accounts: [Address]
     ) async throws(StoreError) -> [PushRegistration] {
@@ -136,12 +116,6 @@ package final class DeviceRegistry: Sendable {
         }
     }
 
-    /// A page of the accounts that have a registration, in order of their bytes.
-    ///
-    /// - Parameters:
-    ///   - after: accounts above this one; from the first when nil.
-    ///   - limit: how many at most.
-    /// - Throws: `failed`, `corrupted`.
     package func accounts(after: Address?, limit: Int) async throws(StoreError) -> [Address] {
         try await read("list accounts") { database in
             try Row.fetchAll(

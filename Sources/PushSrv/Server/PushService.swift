@@ -36,6 +36,8 @@ struct PushService: RegistrableRPCService {
     }
 
     /// A push that is none ends the call: who sent it is of another contract.
+    ///
+    /// A call that breaks off may be a SendSrv that died with stored messages in its hands.
     @Sendable
     func notify(
         _ requests: RPCAsyncSequence<Wire.NotifyRequest, any Error>,
@@ -44,12 +46,18 @@ struct PushService: RegistrableRPCService {
         try await endingWithCall {
             var taken: UInt64 = 0
             var dropped: UInt64 = 0
+            var isComplete = false
+            defer {
+                // Who sent none has none: ConnectSrv has such a call, too.
+                if !isComplete, taken + dropped > 0 { core.hub.lookForEverybody() }
+            }
             for try await request in requests {
                 if request.isIncomplete { core.hub.lookForEverybody() }
                 for push in request.pushes {
                     if core.hub.take(try Push(wire: push)) { taken += 1 } else { dropped += 1 }
                 }
             }
+            isComplete = !Task.isCancelled
             let answer = Method.Notify.Output.with {
                 $0.taken = taken
                 $0.dropped = dropped

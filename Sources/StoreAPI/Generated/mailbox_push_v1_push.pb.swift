@@ -144,8 +144,8 @@ package nonisolated struct Mailbox_Push_V1_NotifyRequest: Sendable {
   /// In the order of their mailboxes.
   package var pushes: [Mailbox_Push_V1_Push] = []
 
-  /// True when others were lost before these, and nobody knows which: PushSrv looks at the heads of
-  /// all who are online.
+  /// True when others were lost before these, or may be, and nobody knows which: PushSrv looks at the
+  /// heads of all who are online, and of all devices that are registered.
   package var isIncomplete: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

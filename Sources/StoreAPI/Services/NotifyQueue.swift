@@ -15,12 +15,14 @@ package final class NotifyQueue: Sendable {
         var first = 0
         var bytes = 0
         var marks: PushMarks
+        /// A taker is to hear of a loss, though nothing waits.
+        var isLossNews = false
         var isClosed = false
         var nextTaker: UInt64 = 0
         var takers: [UInt64: CheckedContinuation<Void, Never>] = [:]
 
         var hasPushes: Bool { first < pushes.count }
-        var isEmpty: Bool { !hasPushes && marks.isEmpty }
+        var isEmpty: Bool { !hasPushes && marks.isEmpty && !isLossNews }
     }
 
     private static let frameCount = 256
@@ -89,20 +91,30 @@ package final class NotifyQueue: Sendable {
         taker?.resume()
     }
 
-    /// Something was lost, nobody knows what: the next `takeLoss` says so.
-    package func noteLoss() { state.withLock { $0.marks.noteLoss() } }
+    /// Something was lost, nobody knows what: the next `takeLoss` says so, and somebody who waits for
+    /// pushes gets none, so that he asks.
+    package func noteLoss() {
+        let taker = state.withLock { state in
+            state.marks.noteLoss()
+            state.isLossNews = true
+            return state.takers.popFirst()?.value
+        }
+        taker?.resume()
+    }
 
     /// Whether anything was lost without a mark since this was asked last. For who takes: it is
     /// owed to devices, and only the heads tell to whom.
     package func takeLoss() -> Bool { state.withLock { $0.marks.takeLoss() } }
 
-    /// The next pushes, at least one; nil when the queue is closed or the task is cancelled.
+    /// The next pushes, at least one, or none behind `noteLoss`; nil when the queue is closed or the
+    /// task is cancelled.
     package func next() async -> [Push]? {
         while !Task.isCancelled {
-            let (pushes, isClosed) = state.withLock { state in
-                (Self.take(&state), state.isClosed)
+            let (pushes, hasNews, isClosed) = state.withLock { state in
+                defer { state.isLossNews = false }
+                return (Self.take(&state), state.isLossNews, state.isClosed)
             }
-            if !pushes.isEmpty { return pushes }
+            if !pushes.isEmpty || hasNews { return pushes }
             if isClosed { return nil }
             await wait()
         }

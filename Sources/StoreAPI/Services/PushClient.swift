@@ -29,6 +29,9 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
         var closing: CheckedContinuation<Void, Never>?
     }
 
+    /// How long the end waits for what waits to be handed over.
+    private static let closingMaximum = Duration.seconds(1)
+
     let peers: [Peer]
     let queue: NotifyQueue
     private let (additions, added) = AsyncStream.makeStream(of: RemoteAttachment.self)
@@ -88,29 +91,49 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
                     }
                 }
             }
-            await withDiscardingTaskGroup { streams in
-                for peer in peers { streams.addTask { await self.keepNotifying(peer) } }
-                streams.addTask {
-                    await withDiscardingTaskGroup { attached in
-                        for await attachment in self.additions {
-                            for peer in self.peers {
-                                attached.addTask { await self.keepAttached(attachment, peer) }
-                            }
-                        }
-                        attached.cancelAll()
-                    }
-                }
-                await self.waitForClose()
-                streams.cancelAll()
-                // Before the streams are waited for: a call that was cancelled just before it
-                // queued for a connection waits there until there is one, or until this.
-                for peer in self.peers { peer.grpc.beginGracefulShutdown() }
-            }
+            await keepStreams()
             try await group.waitForAll()
         }
     }
 
-    /// Ends everything: attachments end, and what waits is dropped. Harmless when repeated.
+    /// Keeps the streams until `close` is called and what waited is handed over, or the time for
+    /// that is up.
+    private func keepStreams() async {
+        await withTaskGroup(of: Bool.self) { streams in
+            streams.addTask {
+                await withDiscardingTaskGroup { notifying in
+                    for peer in self.peers {
+                        notifying.addTask { await self.keepNotifying(peer) }
+                    }
+                }
+                return true
+            }
+            streams.addTask {
+                await withDiscardingTaskGroup { attached in
+                    for await attachment in self.additions {
+                        for peer in self.peers {
+                            attached.addTask { await self.keepAttached(attachment, peer) }
+                        }
+                    }
+                    attached.cancelAll()
+                }
+                return false
+            }
+            streams.addTask {
+                await self.waitForClose()
+                try? await Task.sleep(for: Self.closingMaximum)
+                return true
+            }
+            while let isOver = await streams.next(), !isOver {}
+            streams.cancelAll()
+            // Before the streams are waited for: a call that was cancelled just before it queued
+            // for a connection waits there until there is one, or until this.
+            for peer in self.peers { peer.grpc.beginGracefulShutdown() }
+        }
+    }
+
+    /// Ends everything: attachments end; what waits is handed over if a PushSrv takes it within a
+    /// second. Harmless when repeated.
     public func close() {
         let closing = state.withLock { state in
             state.isClosed = true
@@ -141,6 +164,10 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
 
     /// Takes a stored message, and returns at once.
     public func notify(_ push: Push) { queue.add(push) }
+
+    /// Messages may have been stored that nobody pushes: a PushSrv is told to look at the heads.
+    /// For a SendSrv that begins: the one before it may have died with something in its hands.
+    public func noteLoss() { queue.noteLoss() }
 
     /// Hands what waits to one PushSrv for as long as there is a client.
     private func keepNotifying(_ peer: Peer) async {

@@ -28,6 +28,7 @@ struct SendRole: Role {
             push = NoPush()
         } else {
             let client = try PushClient(pushPeers)
+            client.noteLoss()
             services.append(
                 ClientService(work: { try await client.run() }, close: { client.close() }))
             push = client

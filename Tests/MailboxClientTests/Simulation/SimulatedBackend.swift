@@ -27,6 +27,18 @@ protocol SimulatedBackend: AnyObject {
     /// The store goes, and comes back with what it had, or with what a backup had.
     func restart(restoring backup: ModelStore.Backup?)
 
+    /// Whether devices that are not connected are notified.
+    var notifies: Bool { get }
+
+    /// A device is to be notified when it is not connected.
+    func register(_ account: Address, _ device: DeviceID)
+
+    /// A device was away for long: it was notified of what waits for it.
+    ///
+    /// - Returns: whether anything waited.
+    /// - Throws: what the oracle found.
+    func checkNotified(_ account: Address, _ device: DeviceID) throws -> Bool
+
     /// The most things that go wrong in a run.
     var faultsMaximum: Int64 { get }
 
@@ -47,6 +59,9 @@ protocol SimulatedBackend: AnyObject {
 
 extension SimulatedBackend {
     func token(for account: String) -> String { "token" }
+    var notifies: Bool { false }
+    func register(_ account: Address, _ device: DeviceID) {}
+    func checkNotified(_ account: Address, _ device: DeviceID) -> Bool { false }
     var faultsMaximum: Int64 { 25 }
     func fault() -> Bool { false }
     func advance(to milliseconds: Int64) {}

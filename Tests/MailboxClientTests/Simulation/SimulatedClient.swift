@@ -18,6 +18,8 @@ final class SimulatedClient {
     var copy: (queue: DatabaseQueue, savedCount: Int)?
     /// Bodies in the order in which they were saved by this database's line.
     var saved: [String] = []
+    /// It is not started, whatever happens.
+    var isAway = false
     private let seed: UInt64
 
     init(account: String, slot: Int, seed: UInt64, copyOf queue: DatabaseQueue? = nil) throws {
@@ -63,6 +65,11 @@ final class SimulatedClient {
         self.copy = nil
         try restart()
         return lost
+    }
+
+    /// The name that it connects with.
+    func deviceName() throws -> DeviceID {
+        try DeviceID(try database.read { try DeviceTable.toConnect($0).name })
     }
 
     /// The bodies of messages that were refused for good.

@@ -30,6 +30,8 @@ struct SimulatedHistory {
     private var kept: [String: [SimulatedClient.Received]] = [:]
     private(set) var restoreCount = 0
     private(set) var renewalCount = 0
+    /// Devices that were away, and were told of what waited for them.
+    private(set) var notifiedCount = 0
     private(set) var events: [String] = []
 
     mutating func save(
@@ -62,6 +64,11 @@ struct SimulatedHistory {
     mutating func noteRestore() {
         restoreCount += 1
         events.append("server restored")
+    }
+
+    mutating func noteNotified(_ account: Address) {
+        notifiedCount += 1
+        events.append("\(account) came back, and was notified")
     }
 
     mutating func lose(_ bodies: [String], _ client: SimulatedClient) {

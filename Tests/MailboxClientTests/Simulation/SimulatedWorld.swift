@@ -142,6 +142,7 @@ final class SimulatedWorld: @unchecked Sendable {
     func run() throws {
         scheduleTraffic()
         scheduleFaults()
+        scheduleAbsence()
         for client in clients { try take(.start, client) }
         var nextCheck = calmFrom
         while let event = popEvent() {
@@ -237,6 +238,7 @@ final class SimulatedWorld: @unchecked Sendable {
     }
 
     func take(_ input: ClientCore.Input, _ client: SimulatedClient) throws {
+        if client.isAway, case .start = input { return }
         let outputs = client.core.handle(input, now: now, wall: wall)
         if isTroubled, random.nextIsOneOf(700) {
             // It dies after its transaction, before anything leaves.
@@ -297,6 +299,9 @@ final class SimulatedWorld: @unchecked Sendable {
             // Nobody answers, or it is refused.
             if random.chance(50) { later(draw(1...100), client, .closed(connection)) }
             return
+        }
+        if let account = try? Address(client.account), let device = try? client.deviceName() {
+            server.register(account, device)
         }
         let id = nextConnection
         guard server.open(id, account: client.account) else {
@@ -377,12 +382,49 @@ final class SimulatedWorld: @unchecked Sendable {
         }
     }
 
+    /// Something to be told of a world that fails.
+    func note(_ event: String) {
+        if Self.tellsFrames { history.note("\(now) \(event)") }
+    }
+
     /// Both ends hear that a connection is gone.
     func tellClosed(_ id: UInt64, _ delay: Int64) {
         after(delay) { [unowned self] in
             server.lose(id)
             guard let owner = owners[id], owner.client.life == owner.life else { return }
             try take(.closed(owner.connection), owner.client)
+        }
+    }
+
+    // MARK: Absence
+
+    /// How long a device is away after things went wrong for the last time.
+    private static let absence: Int64 = 90_000
+
+    /// One device may be away for so long that it must be notified of what it misses.
+    private func scheduleAbsence() {
+        guard server.notifies, random.chance(40) else { return }
+        let client = pick(clients)
+        schedule(draw(calmFrom / 4...calmFrom)) { [unowned self] in try leave(client) }
+    }
+
+    private func leave(_ client: SimulatedClient) throws {
+        let account = try Address(client.account)
+        let device = try client.deviceName()
+        client.isAway = true
+        note("\(client.account).\(client.slot) leaves")
+        if random.chance(50) {
+            try take(.stop, client)
+        } else {
+            try restart(client)
+        }
+        after(calmFrom + Self.absence - now) { [unowned self] in
+            // What became of a name that the device has given up is nobody's business.
+            if try client.deviceName() == device, try server.checkNotified(account, device) {
+                history.noteNotified(account)
+            }
+            client.isAway = false
+            try take(.start, client)
         }
     }
 

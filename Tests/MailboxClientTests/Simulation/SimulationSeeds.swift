@@ -10,6 +10,8 @@ struct SimulationTotals: Equatable {
     var renewals = 0
     var restores = 0
     var connections = 0
+    /// Devices that came back and had been notified of what waited.
+    var notified = 0
 
     mutating func add(_ other: SimulationTotals) {
         messages += other.messages
@@ -18,6 +20,7 @@ struct SimulationTotals: Equatable {
         renewals += other.renewals
         restores += other.restores
         connections += other.connections
+        notified += other.notified
     }
 }
 
@@ -50,6 +53,7 @@ struct SimulationOutcome {
             totals.refused = world.history.entries.values.count { $0.isRefused }
             totals.renewals = world.history.renewalCount
             totals.restores = world.history.restoreCount
+            totals.notified = world.history.notifiedCount
             totals.connections = world.clients.reduce(0) { $0 + $1.core.activity.connections }
         } catch {
             failure = failure ?? error

@@ -63,6 +63,17 @@ struct NotifyQueueTests {
         #expect(first.count > 1 && queue.count > 0)
     }
 
+    @Test("Who waits for pushes hears of a loss, once, though nothing comes")
+    func lossAlone() async throws {
+        let queue = NotifyQueue(countMaximum: 2, bytesMaximum: 1 << 20)
+        async let taken = queue.next()
+        queue.noteLoss()
+        #expect(await taken?.isEmpty == true)
+        #expect(queue.takeLoss())
+        queue.close()
+        #expect(await queue.next() == nil)
+    }
+
     @Test("What finds no room even for a mark is a loss, told once")
     func loss() async throws {
         let queue = NotifyQueue(countMaximum: 2, bytesMaximum: 1 << 20)

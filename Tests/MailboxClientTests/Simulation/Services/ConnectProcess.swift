@@ -58,19 +58,19 @@ final class ConnectProcess: SimulatedProcess, @unchecked Sendable {
     /// As `PushClient` does it.
     private func keepAttached(_ place: Int) async {
         while isAlive {
-            if let push = services.push(place), let service = push.service {
-                await attach(place, push, service)
+            if let push = services.push(place) {
+                await attach(place, push)
                 attachment.connectionLost(place)
             }
             await services.world.pause(20...500)
         }
     }
 
-    private func attach(_ place: Int, _ push: PushProcess, _ service: PushService) async {
+    private func attach(_ place: Int, _ push: PushProcess) async {
         let call = SimulatedCall<Wire.AttachRequest, Wire.AttachResponse>(
             services.world, self, push)
         services.calls.append(call)
-        let server = services.start {
+        let server = services.start { [service = push.service!] in
             try? await service.attach(call.incoming, call.writer)
             call.breakOff()
         }
@@ -92,14 +92,14 @@ final class ConnectProcess: SimulatedProcess, @unchecked Sendable {
     }
 }
 
-/// Nobody registers for notifications here.
+/// Devices register without a word: see `SimulatedWorld`.
 private struct NoRegistrations: PushAttaching {
     func attach(
         _ instance: String, deliver: @escaping @Sendable (Push) -> Void
     ) -> any PushAttachment { fatalError("instances attach to each PushSrv") }
 
     func register(_ registration: PushRegistration) async throws(StoreError) {
-        throw .invalidArgument("nobody is notified here")
+        throw .invalidArgument("nobody registers so here")
     }
 
     func unregister(_ account: Address, device: DeviceID) async throws(StoreError) {}

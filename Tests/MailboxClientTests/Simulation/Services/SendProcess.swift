@@ -30,6 +30,7 @@ final class SendProcess: SimulatedProcess, @unchecked Sendable {
             },
             push: Handover(queue: queue), configuration: configuration,
             activity: SendActivity(metrics: NOOPMetricsHandler.instance))
+        queue.noteLoss()
         onDeath { [queue] in queue.close() }
         for place in services.pushPlaces {
             services.start { await self.keepNotifying(place) }
@@ -46,9 +47,7 @@ final class SendProcess: SimulatedProcess, @unchecked Sendable {
     private func keepNotifying(_ place: Int) async {
         let handedOver = HandedOver()
         while isAlive {
-            if let push = services.push(place), let service = push.service {
-                await notify(push, service, handedOver)
-            }
+            if let push = services.push(place) { await notify(push, handedOver) }
             let (pushes, isIncomplete) = handedOver.take()
             queue.mark(pushes)
             if isIncomplete { queue.noteLoss() }
@@ -56,13 +55,11 @@ final class SendProcess: SimulatedProcess, @unchecked Sendable {
         }
     }
 
-    private func notify(
-        _ push: PushProcess, _ service: PushService, _ handedOver: HandedOver
-    ) async {
+    private func notify(_ push: PushProcess, _ handedOver: HandedOver) async {
         let call = SimulatedCall<Wire.NotifyRequest, Wire.PushService.Method.Notify.Output>(
             services.world, self, push)
         services.calls.append(call)
-        let server = services.start {
+        let server = services.start { [service = push.service!] in
             try? await service.notify(call.incoming, call.writer)
             call.breakOff()
         }

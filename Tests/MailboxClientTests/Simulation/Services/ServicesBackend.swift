@@ -37,25 +37,21 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     /// Streams between processes; the dead ones among them are harmless.
     var calls: [any SimulatedStream] = []
     private let thread: VirtualThread
-    private let directory: String
     private var bodyBytesMaximum = ServicesBackend.bodyBytesTold
     private var pushes: [PushProcess?] = [nil, nil]
     private var connects: [ConnectProcess?] = [nil, nil]
     private var connections: [UInt64: SimulatedConnection] = [:]
     private var nextName = 0
-    /// Everything that was started.
-    private var tasks: [Task<Void, Never>] = []
-    private var whenEnded: ([Task<Void, Never>]) -> Void = { _ in }
-    private let mistake: SimulatedMistake?
+    let mistake: SimulatedMistake?
+    let notifications = SimulatedNotifications()
 
     init(
-        _ world: SimulatedWorld, _ thread: VirtualThread, keys: Keys, directory: String,
+        _ world: SimulatedWorld, _ thread: VirtualThread, keys: Keys,
         mistake: SimulatedMistake? = nil
     ) {
         self.world = world
         self.thread = thread
         self.keys = keys
-        self.directory = directory
         self.mistake = mistake
         var configuration = ModelStore.Configuration(clock: world.clock)
         configuration.pageMessagesMaximum = 7
@@ -70,9 +66,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
 
     @discardableResult
     func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
-        let task = Task { await body() }
-        tasks.append(task)
-        return task
+        Task { await body() }
     }
 
     /// The PushSrv that is there now.
@@ -84,7 +78,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     }
 
     private func startPush(_ place: Int) {
-        pushes[place] = PushProcess(self, registryPath: "\(directory)/\(name("push"))")
+        pushes[place] = PushProcess(self)
     }
 
     private func startConnect(_ place: Int) {
@@ -98,20 +92,29 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     private func killSender() {
         guard let dying = sender else { return }
         sender = nil
+        world.note("SendSrv dies")
         dying.die()
-        later(10...3_000) { [unowned self] in sender = SendProcess(self) }
+        later(10...3_000) { [unowned self] in
+            world.note("SendSrv begins")
+            sender = SendProcess(self)
+        }
     }
 
     private func killPush(_ place: Int) {
         guard let dying = pushes[place] else { return }
         pushes[place] = nil
+        world.note("PushSrv \(place) dies")
         dying.die()
-        later(10...3_000) { [unowned self] in startPush(place) }
+        later(10...3_000) { [unowned self] in
+            world.note("PushSrv \(place) begins")
+            startPush(place)
+        }
     }
 
     private func killConnect(_ place: Int) {
         guard let dying = connects[place] else { return }
         connects[place] = nil
+        world.note("ConnectSrv \(place) dies")
         dying.die()
         for connection in connections.values.sorted(by: { $0.id < $1.id })
         where connection.process === dying {
@@ -124,6 +127,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     /// Devices hear when to connect again; then the process ends.
     private func drainConnect(_ place: Int) {
         guard let draining = connects[place], !draining.isDraining else { return }
+        world.note("ConnectSrv \(place) drains")
         draining.drain()
         for connection in connections.values.sorted(by: { $0.id < $1.id })
         where connection.process === draining && !connection.isClosed {
@@ -136,6 +140,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
 
     func restart(restoring backup: ModelStore.Backup?) {
         isStoreUp = false
+        world.note("the store goes")
         if let backup {
             let epoch = Epoch(rawValue: UInt64(world.draw(2...Int64.max)))!
             store = ModelStore(restoring: backup, epoch: epoch)
@@ -163,7 +168,9 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
         case 1: drainConnect(place)
         case 2: killSender()
         case 3: killPush(place)
-        case 4: for call in calls where world.random.chance(50) { call.breakOff() }
+        case 4:
+            world.note("streams break")
+            for call in calls where world.random.chance(50) { call.breakOff() }
         case 5:
             killSender()
             for place in pushPlaces { killPush(place) }
@@ -237,6 +244,20 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
 
     func lose(_ id: UInt64) { connections.removeValue(forKey: id)?.close() }
 
+    // MARK: Notifications
+
+    var notifies: Bool { true }
+
+    func register(_ account: Address, _ device: DeviceID) {
+        notifications.register(account, device, now: world.clock.now())
+    }
+
+    func checkNotified(_ account: Address, _ device: DeviceID) throws -> Bool {
+        try notifications.check(
+            account, device, store, calmFrom: world.clock.now() - (world.now - world.calmFrom),
+            now: world.clock.now())
+    }
+
     // MARK: Running
 
     func advance(to milliseconds: Int64) { thread.setClock(milliseconds) }
@@ -275,14 +296,8 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
         pushes = [nil, nil]
         connects = [nil, nil]
         calls = []
-        whenEnded(tasks)
-        tasks = []
         try settle()
     }
-
-    /// Runs something at the end, with all tasks: they have ended when it is over, or wait for
-    /// other threads.
-    func onEnd(_ run: @escaping ([Task<Void, Never>]) -> Void) { whenEnded = run }
 }
 
 /// What a service may get wrong, so that the oracle must see it.
@@ -293,6 +308,8 @@ enum SimulatedMistake: CaseIterable {
     case storesTwice
     /// A fetch confirms what comes after its cursor.
     case confirmsTooMuch
+    /// A notification is answered as sent that is not.
+    case forgetsToNotify
 }
 
 /// Any `SimulatedCall`.

@@ -47,30 +47,17 @@ struct ServicesSimulationTests {
         _ seed: UInt64, _ keys: ServicesBackend.Keys, without: Set<Int> = [],
         mistake: SimulatedMistake? = nil
     ) async throws -> SimulationOutcome {
-        let directory = FileManager.default.temporaryDirectory
-            .appendingPathComponent("services-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let (outcome, tasks) = await onThreadOfItsOwn {
-            var tasks: [Task<Void, Never>] = []
+        await onThreadOfItsOwn {
             let clock = WorldClock()
-            let outcome = VirtualThread.run(seed: seed, onTimer: clock.set) { thread in
+            return VirtualThread.run(seed: seed, onTimer: clock.set) { thread in
                 SimulationOutcome {
                     try SimulatedWorld(seed: seed, without: without) { world in
                         clock.world = world
-                        let services = ServicesBackend(
-                            world, thread, keys: keys, directory: directory.path,
-                            mistake: mistake)
-                        services.onEnd { tasks = $0 }
-                        return services
+                        return ServicesBackend(world, thread, keys: keys, mistake: mistake)
                     }
                 }
             }
-            return (outcome, tasks)
         }
-        // What closes a file or a connection pool does so on threads that are none of the world's.
-        for task in tasks { await task.value }
-        return outcome
     }
 
     /// Brings the timers of tasks to the world, which is made later than its thread.

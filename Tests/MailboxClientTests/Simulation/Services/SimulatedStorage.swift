@@ -8,8 +8,11 @@ import MailboxTesting
 /// `@unchecked Sendable`: one thread runs a world.
 final class SimulatedStorage: MailboxStorage, @unchecked Sendable {
     private let services: ServicesBackend
-    private let process: SimulatedProcess
+    /// It holds the storage.
+    private weak var process: SimulatedProcess?
     private var world: SimulatedWorld { services.world }
+    /// When a receiver's mailboxes were listed last, by the store's clock.
+    private(set) var inboxReads: [Address: Int64] = [:]
 
     init(_ services: ServicesBackend, _ process: SimulatedProcess) {
         self.services = services
@@ -21,7 +24,7 @@ final class SimulatedStorage: MailboxStorage, @unchecked Sendable {
     ) async throws(StoreError) -> Value {
         await world.pause(1...6)
         if world.goesWrong(2) { throw Self.unavailable }
-        guard services.isStoreUp, process.isAlive || world.random.chance(50) else {
+        guard services.isStoreUp, process?.isAlive == true || world.random.chance(50) else {
             throw Self.unavailable
         }
         let value = try await verb(services.store)
@@ -100,7 +103,8 @@ final class SimulatedStorage: MailboxStorage, @unchecked Sendable {
         _ receiver: Address, after: Address?, limit: Int
     ) async throws(StoreError) -> InboxPage {
         try await call { store throws(StoreError) in
-            try await store.inbox(receiver, after: after, limit: limit)
+            inboxReads[receiver] = world.clock.now()
+            return try await store.inbox(receiver, after: after, limit: limit)
         }
     }
 
