@@ -54,6 +54,8 @@ struct LostPushTests {
             }
         }
 
+        var isEmpty: Bool { newest.withLock { $0.isEmpty } }
+
         func waitFor(_ expected: [Address: SequenceNumber]) async {
             while newest.withLock({ $0 != expected }) { await Task.yield() }
         }
@@ -300,13 +302,20 @@ struct LostPushTests {
             let attachment = hub.attach("connect-1") { heard.note($0) }
             Self.online(world, attachment)
             let send = try PushClient([target])
+            let first = try #require(try await world.store(notifying: send).first)
+            let many = SequenceNumber(2)...30_000
+            for sequence in many {
+                let message = Message(
+                    sequence: sequence, timestampMilliseconds: 1,
+                    body: [UInt8](repeating: 7, count: 300)[...])
+                send.notify(
+                    Push(mailbox: first.mailbox, epoch: first.epoch, content: .message(message)))
+            }
             let sending = Task { try await send.run() }
-            try await world.store(notifying: send)
-            await heard.waitFor([try Address("alice"): 1])
-            try await world.store(5_000, from: "bert", notifying: send)
+            while heard.isEmpty { await Task.yield() }
             send.close()
             try await sending.value
-            await heard.waitFor([try Address("alice"): 1, try Address("bert"): 5_000])
+            await heard.waitFor([first.mailbox.sender: many.upperBound])
             attachment.detach()
         }
     }
