@@ -18,8 +18,6 @@ final class SimulatedNotifications: @unchecked Sendable {
     private var since: [DeviceKey: Int64] = [:]
     /// When the store said last, before a device was notified, what its account had not confirmed.
     fileprivate var toldAt: [DeviceKey: Int64] = [:]
-    /// Notifications that arrived.
-    fileprivate(set) var count = 0
 
     /// Registers a device, as it does when it connects.
     func register(_ account: Address, _ device: DeviceID, now: Int64) {
@@ -84,7 +82,6 @@ final class SimulatedNotifier: DeviceRegistering, NotificationProvider, @uncheck
         guard services.mistake != .forgetsToNotify, let read else { return .accepted }
         let key = DeviceKey(account: account, device: notification.registration.device)
         notifications.toldAt[key] = max(notifications.toldAt[key] ?? 0, read)
-        notifications.count += 1
         world.note("notified \(account)")
         // It arrived, and who sent it does not hear so.
         return world.goesWrong(5) ? .failed("no answer") : .accepted
