@@ -55,6 +55,42 @@ struct SignalTests {
         try store.close()
     }
 
+    @Test("SIGSTOP: callers hear of it, the store stays locked, nothing is lost or doubled")
+    func stopped() async throws {
+        let directory = try TestDirectory()
+        let daemon = try await Daemon.start(directory.file("store"))
+        try #require(daemon.isReady)
+        defer { daemon.signal(SIGCONT) }
+        var configuration = daemon.target
+        configuration.connectTimeout = .seconds(1)
+        configuration.callTimeout = .seconds(1)
+        let mailbox = try MailboxID(sender: "a", receiver: "b")
+        let device = try DeviceID("phone")
+        @Sendable func message(_ number: UInt32) -> Append {
+            Append(
+                mailbox, producer: Producer(device: device, clientSequence: number),
+                text: "\(number)")
+        }
+        try await withStoreClient(configuration) { client in
+            _ = try await client.append(message(1))
+            daemon.signal(SIGSTOP)
+            // It may be done when the process goes on.
+            let refusal = await #expect(throws: StoreError.self) {
+                try await client.append(message(2))
+            }
+            #expect([.unknown, .unavailable].contains(refusal?.code))
+            let another = try await Daemon.start(directory.file("store"))
+            #expect(!another.isReady)
+            #expect(try await another.end().notes.hasPrefix("mailboxd: locked: "))
+            daemon.signal(SIGCONT)
+            var result: AppendResult?
+            while result == nil { result = try? await client.append(message(2)) }
+            #expect(result?.sequence == 2)
+            #expect(try await client.head(mailbox).max == 2)
+        }
+        #expect(try await daemon.stop().status == 0)
+    }
+
     @Test(
         "A second signal ends a daemon that still waits for a client, at once",
         arguments: [SIGTERM, SIGINT])
