@@ -66,6 +66,9 @@ package final class Environment: Sendable {
         precondition(
             options.mapBytes > 0 && options.readersMaximum > 0 && options.databasesMaximum > 0)
         try DataFile.check(directory: path)
+        if !options.readOnly {
+            try LockFile.reserve(directory: path, readersMaximum: options.readersMaximum)
+        }
         var created: OpaquePointer?
         try check(unsafe mdb_env_create(&created), "mdb_env_create")
         guard let created = unsafe created else { throw failure(ENOMEM, "mdb_env_create") }

@@ -301,7 +301,8 @@ struct LostPushTests {
             let heard = Heard()
             let attachment = hub.attach("connect-1") { heard.note($0) }
             Self.online(world, attachment)
-            let send = try PushClient([target])
+            // As long as it takes.
+            let send = try PushClient([target], closingMaximum: .seconds(3_600))
             let first = try #require(try await world.store(notifying: send).first)
             let many = SequenceNumber(2)...30_000
             for sequence in many {

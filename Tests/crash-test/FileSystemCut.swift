@@ -2,7 +2,8 @@ import Glibc
 
 /// `crash-test filesystem`: the workload on a real ext4 in a loop device, which is shut down under
 /// it as a power cut would; then it is mounted again, and the store held to what it promised. Again
-/// and again on one store.
+/// and again on one store. In every fourth round the file system is full for a while before: when
+/// the store is opened, or later.
 struct FileSystemCut {
     private let options: Options
     private let scratch = Shares.scratch("filesystem")
@@ -32,11 +33,18 @@ struct FileSystemCut {
         var history = History()
         var random = SeededRandom(seed: seed)
         var violations = 0
+        var fullRounds = 0
         for round in 1...rounds {
-            guard try cut(round, &history, &random) else {
+            let isFull = round.isMultiple(of: 4)
+            guard let failures = try cut(round, &history, &random) else {
                 return skip("this kernel does not shut ext4 down")
             }
             do throws(Failure) {
+                if isFull {
+                    let others = failures.subtracting(["storageFull"])
+                    guard others.isEmpty else { throw Failure("without room: \(others)") }
+                    if !failures.isEmpty { fullRounds += 1 }
+                }
                 if let wrong = history.wrong { throw Failure("a reader saw it: \(wrong)") }
                 try Oracle().checkAllCopies(root, history)
                 history = try Oracle().open("\(root)/store", history, &random)
@@ -50,6 +58,7 @@ struct FileSystemCut {
         let accepted = history.mailboxes.reduce(0) { $0 + $1.accepted.reduce(0) { $0 + Int($1) } }
         print("filesystem.accepted: \(accepted)")
         print("filesystem.cuts: \(rounds)")
+        print("filesystem.full: \(fullRounds)/\(rounds / 4)")
         print("filesystem.violations: \(violations)")
         if violations > 0 { throw Failure("promises were broken") }
     }
@@ -66,7 +75,7 @@ struct FileSystemCut {
 
     private func isMade() throws(Failure) -> Bool {
         let descriptor = open(image, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0, ftruncate(descriptor, 64 << 20) == 0 else {
+        guard descriptor >= 0, ftruncate(descriptor, 192 << 20) == 0 else {
             throw Failure("cannot make \(image)")
         }
         close(descriptor)
@@ -94,10 +103,12 @@ struct FileSystemCut {
     /// Lets the workload run until it said so much, shuts the file system down, and mounts it
     /// again.
     ///
-    /// - Returns: false when the kernel cannot do that.
+    /// - Returns: the codes that calls failed with while it was full; nil when the kernel cannot
+    ///   shut it down.
     private func cut(
         _ round: Int, _ history: inout History, _ random: inout SeededRandom
-    ) throws(Failure) -> Bool {
+    ) throws(Failure) -> Set<String>? {
+        if round.isMultiple(of: 8) { try fillUp() }
         let output = "\(scratch)/said"
         try Files.remove(output)
         let child = try Child(
@@ -107,18 +118,53 @@ struct FileSystemCut {
             ], output: output)
         let wanted = Int.random(in: 200...20_000, using: &random)
         while child.isRunning, Self.byteCount(output) < wanted { sched_yield() }
+        let failures = round.isMultiple(of: 4) ? try fill(while: child, output) : []
+        // Where the file system is shut down, a page that is not in memory is a SIGBUS.
+        let hasEnded = !child.isRunning
         let isCut = isShutDown(Self.manners[Int(random.next() % 2)])
         child.kill()
-        _ = child.wait()
-        guard isCut else { return false }
+        let ending = child.wait()
+        if hasEnded, ending != .exit(0) { throw Failure("the workload ended: \(ending)") }
+        guard isCut else { return nil }
         guard try tool("umount", [mountPoint]), isMounted() else {
             throw Failure("the file system cannot be mounted again")
         }
+        // Its removal was perhaps undone.
+        try Files.remove(ballast)
         // The last line counts only when it came whole.
         let text = String(decoding: try Files.read(output), as: UTF8.self)
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         where !line.isEmpty { history.hear(line) }
-        return true
+        return failures
+    }
+
+    /// Leaves no room until the workload hears so, or is done; and lets it go on then.
+    ///
+    /// - Returns: the codes that its calls failed with.
+    private func fill(while child: Child, _ output: String) throws(Failure) -> Set<String> {
+        while child.isRunning, Self.failures(try Files.read(output)).isEmpty {
+            // Again: what the store removes makes room.
+            try fillUp()
+        }
+        try Files.remove(ballast)
+        let size = Self.byteCount(output)
+        while child.isRunning, Self.byteCount(output) < size + 10_000 { sched_yield() }
+        return Self.failures(try Files.read(output))
+    }
+
+    private var ballast: String { "\(mountPoint)/ballast" }
+
+    private func fillUp() throws(Failure) {
+        let descriptor = open(ballast, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Failure("cannot make \(ballast)") }
+        defer { close(descriptor) }
+        let block = [UInt8](repeating: 7, count: 4_096)
+        while write(descriptor, block, block.count) > 0 {}
+    }
+
+    private static func failures(_ said: [UInt8]) -> Set<String> {
+        let lines = String(decoding: said, as: UTF8.self).split(separator: "\n")
+        return Set(lines.filter { $0.hasPrefix("F ") }.map { String($0.dropFirst(2)) })
     }
 
     private static func byteCount(_ path: String) -> Int {

@@ -29,11 +29,9 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
         var closing: CheckedContinuation<Void, Never>?
     }
 
-    /// How long the end waits for what waits to be handed over.
-    private static let closingMaximum = Duration.seconds(1)
-
     let peers: [Peer]
     let queue: NotifyQueue
+    private let closingMaximum: Duration
     private let (additions, added) = AsyncStream.makeStream(of: RemoteAttachment.self)
     private let state = Mutex(State())
 
@@ -43,9 +41,11 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
     ///   - configurations: one for each PushSrv, at least one.
     ///   - pushesWaitingMaximum: pushes that wait for a PushSrv to take them; of what comes above
     ///     it, or above `waitingBytesMaximum` of the first configuration, a notice is left.
+    ///   - closingMaximum: how long the end waits for a PushSrv to take what waits.
     /// - Throws: `invalidArgument` when a target or TLS files are none.
     public init(
-        _ configurations: [StoreClientConfiguration], pushesWaitingMaximum: Int = 65_536
+        _ configurations: [StoreClientConfiguration], pushesWaitingMaximum: Int = 65_536,
+        closingMaximum: Duration = .seconds(1)
     ) throws(StoreError) {
         guard let first = configurations.first else {
             throw .invalidArgument("a client of PushSrv needs at least one address")
@@ -67,6 +67,7 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
             }
         }
         self.peers = peers
+        self.closingMaximum = closingMaximum
     }
 
     /// Pushes that found no room because too much waited.
@@ -121,7 +122,7 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
             }
             streams.addTask {
                 await self.waitForClose()
-                try? await Task.sleep(for: Self.closingMaximum)
+                try? await Task.sleep(for: self.closingMaximum)
                 return true
             }
             while let isOver = await streams.next(), !isOver {}
@@ -132,8 +133,8 @@ public final class PushClient: PushAttaching, PushNotifying, Sendable {
         }
     }
 
-    /// Ends everything: attachments end; what waits is handed over if a PushSrv takes it within a
-    /// second. Harmless when repeated.
+    /// Ends everything: attachments end; what waits is handed over if a PushSrv takes it in
+    /// time. Harmless when repeated.
     public func close() {
         let closing = state.withLock { state in
             state.isClosed = true
