@@ -46,6 +46,18 @@ import Testing
         closer.join()
     }
 
+    /// A page without room would end the process when it is first written. Found by cuts of a full
+    /// file system (`make fscuts`).
+    @Test func theLockFileHasItsRoom() throws {
+        let directory = try TemporaryDirectory()
+        let environment = try directory.open(readersMaximum: 4_096)
+        var status = stat()
+        #expect(stat("\(directory.path)/lock.mdb", &status) == 0)
+        #expect(status.st_size >= 64 * 4_096)
+        #expect(Int(status.st_blocks) * 512 >= Int(status.st_size))
+        environment.close()
+    }
+
     @Test func needsADirectory() throws {
         let directory = try TemporaryDirectory()
         let missing = directory.path + "/missing"
