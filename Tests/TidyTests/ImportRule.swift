@@ -12,7 +12,7 @@ enum ImportRule {
         "Mailbox": [],
         "StoreEngine": ["LMDB", "Mailbox", "CChecksum"],
         "MailboxTesting": ["Mailbox"],
-        "StoreAPI": wire.union(["Mailbox", "Logging", "Foundation"]),
+        "StoreAPI": wire.union(["Mailbox", "Logging", "Foundation", "NIOCore"]),
         "ServiceHost": wire.union([
             "StoreAPI", "Mailbox", "Logging", "ServiceLifecycle", "NIOCore",
         ]),

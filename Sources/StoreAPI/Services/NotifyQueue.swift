@@ -91,8 +91,8 @@ package final class NotifyQueue: Sendable {
         taker?.resume()
     }
 
-    /// Something was lost, nobody knows what: the next `takeLoss` says so, and somebody who waits for
-    /// pushes gets none, so that he asks.
+    /// Something was lost, nobody knows what: the next `takeLoss` says so, and somebody who waits
+    /// for pushes gets none, so that he asks.
     package func noteLoss() {
         let taker = state.withLock { state in
             state.marks.noteLoss()
@@ -106,8 +106,8 @@ package final class NotifyQueue: Sendable {
     /// owed to devices, and only the heads tell to whom.
     package func takeLoss() -> Bool { state.withLock { $0.marks.takeLoss() } }
 
-    /// The next pushes, at least one, or none behind `noteLoss`; nil when the queue is closed or the
-    /// task is cancelled.
+    /// The next pushes, at least one, or none behind `noteLoss`; nil when the queue is closed or
+    /// the task is cancelled.
     package func next() async -> [Push]? {
         while !Task.isCancelled {
             let (pushes, hasNews, isClosed) = state.withLock { state in
