@@ -139,9 +139,8 @@ struct RecipeTests {
             frame.inbox = ScriptedCore.inbox(page)
             frame.inbox.hasMore_p = true
         }
-        #expect(script.waiting(.sync).isEmpty)
-        try script.refuse(.fetch, .epochChanged) { $0.currentEpoch = 2 }
         #expect(script.events.contains(.epochChanged(conversations: 1)))
+        #expect(script.waiting(.fetch).isEmpty)
         try script.answer(.sync) { frame in
             frame.inbox = ScriptedCore.inbox(page)
             frame.inbox.hasMore_p = true
@@ -151,6 +150,35 @@ struct RecipeTests {
             ScriptedCore.messages("bert", 3...4, acknowledged: 2, epoch: 2))
         try script.answer(.sync) { $0.inbox = rest }
         #expect(try script.received() == (1...4).map { "phone \($0)" })
+    }
+
+    /// A client that was idle never heard of it, and the message was lost until it connected anew or
+    /// sent another one. Found by the simulated services.
+    @Test("epochChanged while nothing waits: what the backup lacks is sent again")
+    func epochChangedWhileEmpty() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: .with { $0.epoch = 1 })
+        try script.save("one", "two")
+        try script.sayLast(0)
+        for sequence in UInt32(1)...2 { try script.accept(sequence) }
+        script.now = try #require(script.core.link).syncAt
+        script.handle(.tick)
+        try script.answer(.sync) { $0.inbox = .with { $0.epoch = 2 } }
+        #expect(script.events.contains(.epochChanged(conversations: 0)))
+        try script.sayLast(1)
+        #expect(script.waiting(.send).map(\.send.clientSequence) == [2])
+    }
+
+    @Test("An inbox of before what was heard meanwhile changes nothing back")
+    func lateInbox() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox(ScriptedCore.messages("bert", 1...3)))
+        script.tell { $0.notice = .init() }
+        #expect(script.waiting(.sync).count == 1)
+        try script.refuse(.acknowledge, .epochChanged) { $0.currentEpoch = 2 }
+        try script.answer(.sync) { $0.inbox = .with { $0.epoch = 1 } }
+        #expect(script.core.link?.epoch == 2)
+        #expect(script.waiting(.sync).count == 1)
     }
 
     /// Two questions were under way; the second one's answer was of before what the first one's had

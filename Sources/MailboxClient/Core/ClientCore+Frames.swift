@@ -34,7 +34,8 @@ extension ClientCore {
                 link?.lanes[conversation]?.isAsked = false
                 pause(conversation, after: refused)
             }
-        case (.sync(let cursors), .inbox(let inbox)): try receive(inbox, cursors, db)
+        case (.sync(let cursors, let epoch), .inbox(let inbox)):
+            try receive(inbox, cursors, epoch: epoch, db)
         case (.fetch(let conversation), .messages(let messages)):
             try receive(messages, conversation, db)
         case (.acknowledge(let conversation), .acknowledged(let acknowledged)):

@@ -49,7 +49,7 @@ extension ClientCore {
         link?.syncAt = now + configuration.timing.syncMilliseconds
         var cursors: [Int64: SequenceNumber] = [:]
         for conversation in held { cursors[conversation.id] = conversation.cursor }
-        request(.sync(cursors)) { frame in
+        request(.sync(cursors, epoch: link?.epoch ?? 0)) { frame in
             frame.sync = .with {
                 $0.cursors = held.map { conversation in
                     .with {
@@ -117,10 +117,20 @@ extension ClientCore {
         if messages.hasMore_p { link?.want(fetch: true, conversation) }
     }
 
+    /// - Parameter epoch: what this connection held for the store's epoch when it asked.
     func receive(
-        _ inbox: Mailbox_Client_V1_Inbox, _ cursors: [Int64: SequenceNumber], _ db: Database
+        _ inbox: Mailbox_Client_V1_Inbox, _ cursors: [Int64: SequenceNumber], epoch: UInt64,
+        _ db: Database
     ) throws {
         link?.isSyncing = false
+        if inbox.epoch != 0, inbox.epoch != link?.epoch {
+            // Restored since this connection began, and nothing else need ever tell: perhaps the
+            // backup lacks what was accepted, and nothing waits. Or an answer of before another one
+            // told: then the next one decides.
+            if link?.epoch == epoch { try adopt(inbox.epoch, db) }
+            link?.needsSync = true
+            return
+        }
         for (conversation, cursor) in cursors {
             try InboxTable.noteHeard(cursor, in: conversation, db)
         }
@@ -129,9 +139,7 @@ extension ClientCore {
             try apply(messages, confirms: !inbox.hasMore_p, db)
         }
         if inbox.hasMore_p {
-            // Of another epoch it moved no cursor, and another sync would bring the same again,
-            // for ever: the fetches that it asked for hear of the new epoch, and what comes of it.
-            if inbox.epoch == link?.epoch { link?.needsSync = true }
+            link?.needsSync = true
         } else {
             // More than one sync can name.
             let left = try InboxTable.unheard(

@@ -8,7 +8,7 @@ struct Link {
         case hello
         case send(conversation: Int64, Sent)
         case sendStates([Int64])
-        case sync([Int64: SequenceNumber])
+        case sync([Int64: SequenceNumber], epoch: UInt64)
         case fetch(Int64)
         case acknowledge(Int64)
         case ping

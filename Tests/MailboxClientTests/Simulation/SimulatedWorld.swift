@@ -173,10 +173,12 @@ final class SimulatedWorld: @unchecked Sendable {
     }
 
     private func isAtRest() throws -> Bool {
+        let epoch = server.store.inspect { $0.epoch.rawValue }
         for client in clients {
             let core = client.core
             guard core.session.state == .connected, core.waitingCount == 0 else { return false }
             guard let link = core.link, link.isWelcome, link.requests.isEmpty else { return false }
+            guard link.epoch == epoch else { return false }
             guard !link.needsSync, link.receivingWork.isEmpty else { return false }
             // The queue of an account's second device may hold what the first confirmed.
         }
