@@ -152,8 +152,8 @@ struct RecipeTests {
         #expect(try script.received() == (1...4).map { "phone \($0)" })
     }
 
-    /// A client that was idle never heard of it, and the message was lost until it connected anew or
-    /// sent another one. Found by the simulated services.
+    /// A client that was idle never heard of it, and the message was lost until it connected anew
+    /// or sent another one. Found by the simulated services.
     @Test("epochChanged while nothing waits: what the backup lacks is sent again")
     func epochChangedWhileEmpty() throws {
         let script = try ScriptedCore()
