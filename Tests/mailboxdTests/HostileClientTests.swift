@@ -164,16 +164,18 @@ struct HostileClientTests {
         _ = try connection.untilEnd()
     }
 
+    /// The address sanitizer keeps what was freed; not where memory is counted.
+    private static var frugal: [String: String] {
+        let options = ProcessInfo.processInfo.environment["ASAN_OPTIONS"].map { $0 + ":" } ?? ""
+        return [
+            "ASAN_OPTIONS": options + "quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        ]
+    }
+
     @Test("A call that comes in one piece with what breaks its connection leaves nothing behind")
     func callBeforeTheEnd() async throws {
         let directory = try TestDirectory()
-        // The address sanitizer keeps what was freed; not here, where memory is counted.
-        let options = ProcessInfo.processInfo.environment["ASAN_OPTIONS"].map { $0 + ":" } ?? ""
-        let daemon = try await Daemon.start(
-            directory.file("store"),
-            environment: [
-                "ASAN_OPTIONS": options + "quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
-            ])
+        let daemon = try await Daemon.start(directory.file("store"), environment: Self.frugal)
         try #require(daemon.isReady)
         let port = daemon.port
         func callAndBreak(_ count: Int) async throws {
@@ -237,7 +239,7 @@ struct HostileClientTests {
     @Test("Answers that nobody reads are not made: 1.6 GiB are asked for, few are in memory")
     func neverReads() async throws {
         let directory = try TestDirectory()
-        let daemon = try await Daemon.start(directory.file("store"))
+        let daemon = try await Daemon.start(directory.file("store"), environment: Self.frugal)
         try #require(daemon.isReady)
         let mailbox = try await Self.fill(daemon)
         let before = try daemon.peakMemoryBytes()
