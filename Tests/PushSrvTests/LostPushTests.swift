@@ -363,25 +363,21 @@ private struct NoAnswers: RPCWriterProtocol {
 /// Heads that cannot be looked up at first.
 private final class FlakyReceiver: MessageReceiving {
     private let base: StorageReceiver
-    private let failures: Mutex<Int>
+    private let failures: Failures
 
     init(_ base: StorageReceiver, failures: Int) {
         self.base = base
-        self.failures = Mutex(failures)
+        self.failures = Failures(failures)
     }
 
-    var failuresLeft: Int { failures.withLock { $0 } }
+    var failuresLeft: Int { failures.left }
 
     var epoch: Epoch { get async throws(StoreError) { try await base.epoch } }
 
     func inbox(
         _ receiver: Address, after: Address?, limit: Int
     ) async throws(StoreError) -> InboxPage {
-        let fails = failures.withLock { left in
-            defer { left = max(0, left - 1) }
-            return left > 0
-        }
-        if fails { throw StoreError(code: .unavailable, message: "not there") }
+        try failures.pass(StoreError(code: .unavailable, message: "not there"))
         return try await base.inbox(receiver, after: after, limit: limit)
     }
 

@@ -21,17 +21,35 @@ final class RecordingProvider: NotificationProvider {
     }
 }
 
+/// So many failures, and none afterwards.
+final class Failures: Sendable {
+    private let count: Mutex<Int>
+
+    init(_ count: Int) { self.count = Mutex(count) }
+
+    var left: Int { count.withLock { $0 } }
+
+    /// - Throws: the error, while there are failures left.
+    func pass(_ error: StoreError) throws(StoreError) {
+        let fails = count.withLock { left in
+            defer { left = max(0, left - 1) }
+            return left > 0
+        }
+        if fails { throw error }
+    }
+}
+
 /// A registry whose first questions for registrations fail.
 final class FlakyRegistry: DeviceRegistering {
     private let base: DeviceRegistry
-    private let failures: Mutex<Int>
+    private let failures: Failures
 
     init(_ base: DeviceRegistry, failures: Int) {
         self.base = base
-        self.failures = Mutex(failures)
+        self.failures = Failures(failures)
     }
 
-    var failuresLeft: Int { failures.withLock { $0 } }
+    var failuresLeft: Int { failures.left }
 
     func keep(
         _ registration: PushRegistration, devicesMaximum: Int
@@ -46,11 +64,7 @@ final class FlakyRegistry: DeviceRegistering {
     }
 
     func registrations(of accounts: [Address]) async throws(StoreError) -> [PushRegistration] {
-        let fails = failures.withLock { left in
-            defer { left = max(0, left - 1) }
-            return left > 0
-        }
-        if fails { throw StoreError(code: .overloaded, message: "it is locked") }
+        try failures.pass(StoreError(code: .overloaded, message: "it is locked"))
         return try await base.registrations(of: accounts)
     }
 
