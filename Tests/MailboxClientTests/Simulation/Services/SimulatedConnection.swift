@@ -166,5 +166,13 @@ final class SimulatedConnection {
         func flush(context: ChannelHandlerContext) {
             if !isStalled { context.flush() }
         }
+
+        /// A socket's close settles what it was told to write; NIOEmbedded's would keep it.
+        func close(
+            context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?
+        ) {
+            context.flush()
+            context.close(mode: mode, promise: promise)
+        }
     }
 }
