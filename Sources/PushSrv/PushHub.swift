@@ -129,6 +129,9 @@ public final class PushHub: PushAttaching, PushNotifying, Service {
     /// Brings a stored message to the devices that are online, and notes it for the others.
     public func notify(_ push: Push) { take(push) }
 
+    /// Looks at the heads of all who are online, and of all devices that are registered.
+    public func noteLoss() { lookForEverybody() }
+
     /// - Returns: false when no notification will be made of it, because too much waits.
     @discardableResult
     func take(_ push: Push) -> Bool {

@@ -13,7 +13,8 @@ internal import Synchronization
 /// **Push.** A message is handed to PushSrv once it is durable, without waiting. So is a duplicate
 /// whose sequence the store still knows, as a notice: its first answer was lost, and with it
 /// perhaps the push. Devices drop what they hold already. A push brings the message as a fetch
-/// would: sequence, time and epoch are what the store answered.
+/// would: sequence, time and epoch are what the store answered. Where the store answered nothing, it
+/// is asked what waits once it answers again.
 public final class MessageSender: MessageSending, Sendable {
     /// How the store behind is asked for what its verbs do not tell.
     public struct Facts: Sendable {
@@ -39,6 +40,7 @@ public final class MessageSender: MessageSending, Sendable {
     private let storage: any MailboxStorage
     private let facts: Facts
     private let lanes: [SendLane]
+    private let unanswered: UnansweredAppends
 
     /// - Parameters:
     ///   - storage: an engine in this process, or the client of a store's server.
@@ -53,10 +55,13 @@ public final class MessageSender: MessageSending, Sendable {
         self.storage = storage
         self.facts = facts
         let bytes = max(1, configuration.waitingBytesMaximum / configuration.lanes)
+        let unanswered = UnansweredAppends(
+            storage: storage, push: push, delay: configuration.unansweredDelay)
+        self.unanswered = unanswered
         lanes = (0..<configuration.lanes).map { _ in
             SendLane(
-                storage: storage, push: push, bytesMaximum: bytes, configuration: configuration,
-                activity: activity)
+                storage: storage, push: push, unanswered: unanswered, bytesMaximum: bytes,
+                configuration: configuration, activity: activity)
         }
     }
 
@@ -91,6 +96,7 @@ public final class MessageSender: MessageSending, Sendable {
     /// Takes no more messages, and returns when those that wait are answered.
     public func drain() async {
         for lane in lanes { await lane.drain() }
+        await unanswered.close()
     }
 }
 
@@ -106,6 +112,8 @@ public struct SendConfiguration: Sendable {
     public var waitingBytesMaximum = 64 << 20
     /// The largest body that is pushed; of a larger one devices get a notice, and fetch it.
     public var pushBodyBytesMaximum = 16 << 10
+    /// How long a store that gave no answer to a batch is left alone, before it is asked what waits.
+    public var unansweredDelay = Duration.seconds(1)
 
     /// All defaults.
     public init() {}

@@ -25,16 +25,18 @@ final class SendLane: Sendable {
     private let state = Mutex(State())
     private let storage: any MailboxStorage
     private let push: any PushNotifying
+    private let unanswered: UnansweredAppends
     private let bytesMaximum: Int
     private let configuration: SendConfiguration
     private let activity: SendActivity
 
     init(
-        storage: any MailboxStorage, push: any PushNotifying, bytesMaximum: Int,
-        configuration: SendConfiguration, activity: SendActivity
+        storage: any MailboxStorage, push: any PushNotifying, unanswered: UnansweredAppends,
+        bytesMaximum: Int, configuration: SendConfiguration, activity: SendActivity
     ) {
         self.storage = storage
         self.push = push
+        self.unanswered = unanswered
         self.bytesMaximum = bytesMaximum
         self.configuration = configuration
         self.activity = activity
@@ -83,6 +85,7 @@ final class SendLane: Sendable {
             }
             for (item, outcome) in zip(batch, outcomes) { item.whenDone(outcome) }
             handOver(batch, outcomes)
+            unanswered.note(batch.lazy.map(\.append.mailbox), outcomes)
         }
     }
 

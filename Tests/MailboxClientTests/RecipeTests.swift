@@ -439,6 +439,32 @@ struct RecipeTests {
         #expect(script.states[ids[0]] == .accepted(2))
     }
 
+    /// The copy sent it meanwhile, and it came twice. Found by the simulated services.
+    @Test("A copy may be sending what waits above its number: it goes under the old name, alone")
+    func aheadOfACopy() throws {
+        let script = try ScriptedCore()
+        try script.connect(inbox: ScriptedCore.inbox())
+        let name = try script.device
+        let ids = try script.save("one", "two", "three", "four")
+        func sent() -> [UInt32] { script.waiting(.send).map(\.send.clientSequence) }
+        try script.sayLast(1)
+        #expect(try script.device != name)
+        #expect(sent() == [1])
+        try script.accept(1, isDuplicate: true)
+        #expect(sent() == [2])
+        try script.accept(2, isDuplicate: true)
+        #expect(sent() == [3])
+        // The copy's third message is another one: nothing behind it may be stored in front of it.
+        try script.refuse(.send, .producerConflict)
+        #expect(sent() == [])
+        try script.connect(inbox: ScriptedCore.inbox())
+        try script.sayLast(0)
+        #expect(script.waiting(.send).map(\.send.body) == [Data("three".utf8), Data("four".utf8)])
+        #expect(sent() == [1, 2])
+        for sequence in UInt32(4)...5 { try script.accept(sequence) }
+        #expect(ids.map { script.states[$0] } == [1, 2, 4, 5].map { .accepted($0) })
+    }
+
     @Test("A duplicate of a first sending is another's, unless a server had to send it again")
     func duplicates() throws {
         for wasResent in [true, false] {

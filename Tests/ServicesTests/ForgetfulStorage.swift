@@ -9,6 +9,7 @@ final class ForgetfulStorage: MailboxStorage {
     private let every: Int
     private let begin: AsyncStream<Void>?
     private let counts = Mutex((batches: 0, lost: 0))
+    private let heads = Mutex((failing: 0, asked: 0))
 
     /// - Parameters:
     ///   - every: of so many answers the last is lost.
@@ -71,8 +72,20 @@ final class ForgetfulStorage: MailboxStorage {
         try await base.acknowledge(mailbox, through: cursor)
     }
 
+    /// So many heads are not told.
+    func failHeads(_ count: Int) { heads.withLock { $0.failing = count } }
+
+    /// How many heads were asked for.
+    var headCount: Int { heads.withLock { $0.asked } }
+
     func head(_ mailbox: MailboxID) async throws(StoreError) -> Head {
-        try await base.head(mailbox)
+        let fails = heads.withLock { heads in
+            heads.asked += 1
+            heads.failing -= 1
+            return heads.failing >= 0
+        }
+        guard !fails else { throw StoreError(code: .unavailable, message: "nobody answers") }
+        return try await base.head(mailbox)
     }
 
     func inbox(

@@ -207,8 +207,13 @@ struct SendTests {
 /// Keeps what it is told.
 final class RecordedPushes: PushNotifying {
     private let pushes: Mutex<[Push]> = Mutex([])
+    private let losses = Atomic<Int>(0)
 
+    /// How often it was told that something was lost.
+    var lossCount: Int { losses.load(ordering: .relaxed) }
     var all: [Push] { pushes.withLock { $0 } }
 
     func notify(_ push: Push) { pushes.withLock { $0.append(push) } }
+
+    func noteLoss() { losses.wrappingAdd(1, ordering: .relaxed) }
 }

@@ -127,8 +127,7 @@ extension ClientCore {
         link?.lanes[conversation] = lane
         if lane.mode == .settling, lane.inFlight == 0 { link?.enqueue(conversation) }
         if lane.verifyThrough != nil, rows.isEmpty, lane.inFlight == 0 {
-            try finishVerification(conversation, db)
-            return false
+            return try !finishVerification(conversation, db)
         }
         guard wasFull || sendRoom == 0 else { return lane.mode == .settling }
         link?.enqueue(conversation)
@@ -244,9 +243,27 @@ extension ClientCore {
     }
 
     /// What the server could not be shown to have goes on under the new name.
-    private func finishVerification(_ conversation: Int64, _ db: Database) throws {
+    ///
+    /// What waits above the server's number, the copy may be sending just now. Under the new name it
+    /// would come twice; so it goes under the old one as well. One at a time: where the copy has
+    /// another message under a number, what is behind it must not be stored in front of it.
+    ///
+    /// - Returns: false when one more is to be sent under the old name.
+    private func finishVerification(_ conversation: Int64, _ db: Database) throws -> Bool {
+        guard let device = link?.device.id, let through = link?.lanes[conversation]?.verifyThrough
+        else { return true }
+        let first = try OutboxTable.queued(
+            device: device, conversation: conversation, from: 1, limit: 1, db
+        ).first
+        if let first, first.clientSequence == through &+ 1 {
+            link?.lanes[conversation]?.verifyThrough = first.clientSequence
+            link?.lanes[conversation]?.next = first.clientSequence
+            link?.enqueue(conversation)
+            return false
+        }
         try moveWaiting(conversation, from: 1, db)
         link?.lanes[conversation]?.verifyThrough = nil
+        return true
     }
 
     /// Messages of a lane that wait are numbered anew by the current device, which is another one.

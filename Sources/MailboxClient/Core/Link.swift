@@ -161,7 +161,8 @@ struct Lane {
     /// The server was asked for its number, and has not answered: it is not asked again before.
     var isAsked = false
     /// Set when somebody else numbered by this device's name: what waits through this number is
-    /// compared by the server with what it has; the rest gets a new name.
+    /// compared by the server with what it has. Where all of that is there, the next one is, too;
+    /// where it is not, the rest gets a new name.
     var verifyThrough: ClientSequence?
     var poison: Poison?
     var pausedUntil: Int64 = 0

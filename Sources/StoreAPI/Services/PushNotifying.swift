@@ -10,6 +10,10 @@ public protocol PushNotifying: Sendable {
     ///
     /// - Parameter push: the message, as it was stored.
     func notify(_ push: Push)
+
+    /// Messages may have been stored that nobody hands over, nobody knows which: PushSrv is to look
+    /// at the heads of all who are online, and of all devices that are registered. Returns at once.
+    func noteLoss()
 }
 
 /// A PushSrv that nobody runs: every push is dropped.
@@ -19,4 +23,7 @@ public struct NoPush: PushNotifying {
 
     /// Drops the push.
     public func notify(_ push: Push) {}
+
+    /// Nobody looks.
+    public func noteLoss() {}
 }

@@ -41,6 +41,8 @@ final class SendProcess: SimulatedProcess, @unchecked Sendable {
         let queue: NotifyQueue
 
         func notify(_ push: Push) { queue.add(push) }
+
+        func noteLoss() { queue.noteLoss() }
     }
 
     /// As `PushClient` does it.

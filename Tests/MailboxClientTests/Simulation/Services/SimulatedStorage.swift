@@ -29,7 +29,7 @@ final class SimulatedStorage: MailboxStorage, @unchecked Sendable {
         }
         let value = try await verb(services.store)
         await world.pause(1...6)
-        if world.goesWrong(2) { throw world.random.chance(50) ? Self.unavailable : Self.unknown }
+        if world.goesWrong(2) { throw Self.unknown }
         return value
     }
 
