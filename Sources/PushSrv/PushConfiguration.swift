@@ -40,8 +40,8 @@ public struct PushConfiguration: Sendable {
     public var retryInitial = Duration.seconds(1)
     /// The longest wait between two attempts.
     public var retryMaximum = Duration.seconds(300)
-    /// Attempts for one notification, from 1.
-    public var attemptsMaximum = 8
+    /// Attempts for one notification, from 1. By default they take about an hour.
+    public var attemptsMaximum = 24
     /// What a notification tells.
     public var content = Content.none
     /// What a notification says to people, without a message's own text.

@@ -32,7 +32,9 @@ enum PushSettings {
         Setting(
             "push.recoverySeconds", .integer(0...3_600), "5",
             "how long after its start it looks for what is owed"),
-        Setting("push.attempts", .integer(1...100), "8", "attempts for one notification"),
+        Setting(
+            "push.attempts", .integer(1...100), "24",
+            "attempts for one notification: with the longest wait as it is, about an hour"),
         Setting(
             "push.retryMaximumSeconds", .integer(1...86_400), "300",
             "the longest wait between two attempts"),

@@ -141,6 +141,7 @@ final class ServicesBackend: SimulatedBackend, @unchecked Sendable {
     func restart(restoring backup: ModelStore.Backup?) {
         isStoreUp = false
         world.note("the store goes")
+        notifications.noteConfirmed(store)
         if let backup {
             let epoch = Epoch(rawValue: UInt64(world.draw(2...Int64.max)))!
             store = ModelStore(restoring: backup, epoch: epoch)

@@ -18,6 +18,23 @@ final class SimulatedNotifications: @unchecked Sendable {
     private var since: [DeviceKey: Int64] = [:]
     /// When the store said last, before a device was notified, what its account had not confirmed.
     fileprivate var toldAt: [DeviceKey: Int64] = [:]
+    /// The newest message of each mailbox that was confirmed before the store forgot that it was.
+    private var confirmedAt: [MailboxID: Int64] = [:]
+
+    /// A store may forget what was confirmed: nobody needs to be told of that again.
+    func noteConfirmed(_ store: ModelStore) {
+        store.inspect { state in
+            for (id, mailbox) in state.mailboxes {
+                let isAll = mailbox.acknowledged == mailbox.max
+                let newest =
+                    isAll
+                    ? mailbox.newestTimestamp
+                    : mailbox.messages.last { $0.sequence <= mailbox.acknowledged }?
+                        .timestampMilliseconds
+                confirmedAt[id] = max(confirmedAt[id] ?? 0, newest ?? 0)
+            }
+        }
+    }
 
     /// Registers a device, as it does when it connects.
     func register(_ account: Address, _ device: DeviceID, now: Int64) {
@@ -36,11 +53,12 @@ final class SimulatedNotifications: @unchecked Sendable {
         _ account: Address, _ device: DeviceID, _ store: ModelStore, calmFrom: Int64, now: Int64
     ) throws -> Bool {
         let newest = store.inspect { state in
-            state.mailboxes.filter { $0.key.receiver == account }.values
-                .flatMap { mailbox in
+            state.mailboxes.filter { $0.key.receiver == account }
+                .flatMap { id, mailbox in
                     mailbox.messages.filter { $0.sequence > mailbox.acknowledged }
+                        .map(\.timestampMilliseconds).filter { $0 > confirmedAt[id] ?? 0 }
                 }
-                .map(\.timestampMilliseconds).max()
+                .max()
         }
         let key = DeviceKey(account: account, device: device)
         // What was stored before is a device's own business: it connected since then.
