@@ -38,6 +38,8 @@ final class PushProcess: SimulatedProcess, @unchecked Sendable {
         configuration.lookAgainDelay = .seconds(5)
         configuration.quietTime = .seconds(4)
         configuration.silenceDelay = .seconds(8)
+        // The oracle waits longer than that.
+        configuration.retryMaximum = .seconds(30)
         return configuration
     }
 }
