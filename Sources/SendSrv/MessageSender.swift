@@ -13,8 +13,8 @@ internal import Synchronization
 /// **Push.** A message is handed to PushSrv once it is durable, without waiting. So is a duplicate
 /// whose sequence the store still knows, as a notice: its first answer was lost, and with it
 /// perhaps the push. Devices drop what they hold already. A push brings the message as a fetch
-/// would: sequence, time and epoch are what the store answered. Where the store answered nothing, it
-/// is asked what waits once it answers again.
+/// would: sequence, time and epoch are what the store answered. Where it answered nothing, it is
+/// asked what waits once it answers again.
 public final class MessageSender: MessageSending, Sendable {
     /// How the store behind is asked for what its verbs do not tell.
     public struct Facts: Sendable {
@@ -112,7 +112,7 @@ public struct SendConfiguration: Sendable {
     public var waitingBytesMaximum = 64 << 20
     /// The largest body that is pushed; of a larger one devices get a notice, and fetch it.
     public var pushBodyBytesMaximum = 16 << 10
-    /// How long a store that gave no answer to a batch is left alone, before it is asked what waits.
+    /// How long a store that gave no answer to a batch is left alone before it is asked what waits.
     public var unansweredDelay = Duration.seconds(1)
 
     /// All defaults.

@@ -5,9 +5,9 @@ internal import Synchronization
 /// Mailboxes in which there may be a message that nobody has pushed: the store did not say what
 /// became of it.
 ///
-/// The device that sent it asks for the store's number when it is told so, and sends again only what
-/// is missing. So nobody else would tell the receiver of a message that was stored after all. The
-/// mailbox's head is looked at once the store answers again, and what waits there is announced.
+/// The device that sent it asks for the store's number when it is told so, and sends again only
+/// what is missing. So nobody else would tell the receiver of a message that was stored after all.
+/// The mailbox's head is looked at once the store answers again, and what waits there is announced.
 ///
 /// Bounded: beyond the bound, and behind a store that had failed, PushSrv is told to look at all.
 final class UnansweredAppends: Sendable {

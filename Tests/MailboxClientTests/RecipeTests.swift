@@ -169,6 +169,39 @@ struct RecipeTests {
         #expect(script.waiting(.send).map(\.send.clientSequence) == [2])
     }
 
+    /// What was sent under a name that the device has given up waited for the next connection.
+    /// Found by the simulated services.
+    @Test("epochChanged behind a new name: what the old one sent is asked for at once")
+    func epochChangedUnderAnotherName() throws {
+        for isHeardAtOnce in [true, false] {
+            let script = try ScriptedCore()
+            try script.connect(inbox: .with { $0.epoch = 1 })
+            try script.save("one", "two")
+            try script.sayLast(0)
+            for sequence in UInt32(1)...2 { try script.accept(sequence) }
+            try script.database.write { try DeviceTable.add("another", $0) }
+            script.cut()
+            if isHeardAtOnce {
+                try script.connect(epoch: 2)
+            } else {
+                try script.connect(inbox: .with { $0.epoch = 1 })
+                script.now = try #require(script.core.link).syncAt
+                script.handle(.tick)
+                try script.answer(.sync) { $0.inbox = .with { $0.epoch = 2 } }
+            }
+            try script.connect(epoch: 2)
+            #expect(try script.core.link?.device.name != script.device)
+            try script.sayLast(1)
+            #expect(script.waiting(.send).map(\.send.clientSequence) == [2])
+            try script.accept(2, epoch: 2)
+            try script.connect(epoch: 2)
+            #expect(script.core.link?.device.name == "another")
+            try script.save("three")
+            try script.sayLast(0)
+            #expect(script.waiting(.send).map(\.send.body) == [Data("three".utf8)])
+        }
+    }
+
     @Test("An inbox of before what was heard meanwhile changes nothing back")
     func lateInbox() throws {
         let script = try ScriptedCore()

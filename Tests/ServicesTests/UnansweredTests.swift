@@ -7,8 +7,8 @@ import Testing
 
 @testable import SendSrv
 
-/// A device whose message the store took without saying so asks for the store's number, and does not
-/// send again. Found by the simulated services: its receiver was not told before the next message.
+/// A device whose message the store took without saying so asks for the store's number, and does
+/// not send again. Found by the simulated services: its receiver was not told before the next message.
 @Suite("Messages whose outcome the store did not tell", .timeLimit(.minutes(2)))
 struct UnansweredTests {
     private let model = ModelStore()
@@ -79,7 +79,7 @@ struct UnansweredTests {
     func failed() async throws {
         let unanswered = unanswered(model)
         let mailbox = try append().mailbox
-        let success = AppendResult(sequence: 2, isDuplicate: false)
+        let success = AppendResult(sequence: 2, isDuplicate: false, durability: .commit)
         unanswered.note([mailbox], [Self.failure(.failed)])
         #expect(pushes.lossCount == 0)
         unanswered.note([mailbox], [.success(success)])

@@ -118,6 +118,7 @@ extension ClientCore {
         say(.epochChanged(conversations: try InboxTable.resynchronise(to: epoch, db)))
         try OutboxTable.forgetChecks(db)
         link?.needsSync = true
+        link?.isEpochNew = true
     }
 
     /// Does what there is to do, as far as there is room.
@@ -126,8 +127,11 @@ extension ClientCore {
         try pumpOutbox(db)
         try pumpInbox(db)
         guard let device = link?.device else { return }
-        // The old name is done with: the database goes on under its current one.
-        if try DeviceTable.current(db) != device, try DeviceTable.toConnect(db) != device {
+        // An old name is done with: the database goes on under its current one. Or a new epoch's
+        // server may have forgotten what was sent under an older name than this one.
+        let isNew = link?.isEpochNew == true
+        link?.isEpochNew = false
+        if try isNew || DeviceTable.current(db) != device, try DeviceTable.toConnect(db) != device {
             try perform(session.reconnect(now), db)
         }
     }

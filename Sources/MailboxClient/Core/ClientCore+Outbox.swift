@@ -244,8 +244,8 @@ extension ClientCore {
 
     /// What the server could not be shown to have goes on under the new name.
     ///
-    /// What waits above the server's number, the copy may be sending just now. Under the new name it
-    /// would come twice; so it goes under the old one as well. One at a time: where the copy has
+    /// What waits above the server's number, the copy may be sending just now. Under the new name
+    /// it would come twice; so it goes under the old one as well. One at a time: where the copy has
     /// another message under a number, what is behind it must not be stored in front of it.
     ///
     /// - Returns: false when one more is to be sent under the old name.

@@ -34,6 +34,8 @@ struct Link {
     let device: DeviceTable.Device
     var isWelcome = false
     var epoch: UInt64 = 0
+    /// The epoch changed since it was looked at whose numbers are to be asked for.
+    var isEpochNew = false
     var bodyBytesMaximum = 0
     var requestsMaximum = 64
 

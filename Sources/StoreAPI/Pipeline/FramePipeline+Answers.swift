@@ -45,7 +45,7 @@ extension FramePipeline {
         for (item, outcome) in zip(part.range, outcomes) {
             guard case .failure(let error) = outcome, Self.isGoingAway(error) else {
                 let isAgain = item < calls[place].sentBefore
-                settle(place, item, isAgain ? outcome.map(Item.resent) : outcome)
+                settle(place, item, isAgain ? Self.resent(outcome) : outcome)
                 continue
             }
             mustReconnect = true
@@ -54,6 +54,20 @@ extension FramePipeline {
             settle(place, item, .failure(Self.lost(error)))
         }
     }
+
+    /// The outcome of an item that was sent before, on a connection that was lost. What a store
+    /// refuses without a look at it, it may have taken the first time.
+    private static func resent(_ outcome: Outcome) -> Outcome {
+        switch outcome {
+        case .success(let value): .success(Item.resent(value))
+        case .failure(let error)
+        where Item.codeWhenLost == .unknown && unexamined.contains(error.code):
+            .failure(lost(error))
+        case .failure: outcome
+        }
+    }
+
+    private static var unexamined: Set<StoreError.Code> { [.overloaded, .storageFull, .failed] }
 
     /// True when the store says that it is shutting down or not there yet: another one will answer.
     static func isGoingAway(_ error: StoreError) -> Bool {

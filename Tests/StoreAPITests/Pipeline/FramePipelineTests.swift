@@ -120,6 +120,24 @@ struct FramePipelineTests {
         #expect(pipeline.isEmpty)
     }
 
+    @Test("What is refused unseen when it is sent again may have been stored before: unknown")
+    func refusedAgain() throws {
+        var pipeline = pipeline()
+        _ = try pipeline.enqueue(
+            [append(1), append(2)], now: now, deadline: now + .seconds(30))
+        _ = pipeline.nextFrame()
+        pipeline.connectionLost(now: now)
+        pipeline.connected(Self.roomy)
+        _ = try pipeline.enqueue([append(3)], now: now, deadline: now + .seconds(30))
+        let next = pipeline.nextFrame()
+        let again = try #require(next)
+        let busy = AppendOutcome.failure(StoreError(code: .overloaded, message: "busy"))
+        let gap = AppendOutcome.failure(.producerGap(expected: 1))
+        try pipeline.answered(frame: again.number, outcomes: [busy, gap, busy])
+        let codes = pipeline.takeCompletions().flatMap(\.outcomes).map(code)
+        #expect(codes == [.unknown, .producerGap, .overloaded])
+    }
+
     @Test("An answer to another frame, or of another length, is refused")
     func confused() throws {
         var pipeline = pipeline()

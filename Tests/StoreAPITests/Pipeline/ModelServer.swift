@@ -20,6 +20,8 @@ struct ModelServer {
     private var answers: [(frame: UInt64, outcomes: [AppendOutcome])] = []
     /// True once the server said that it is going away: it stores nothing more.
     var isGoingAway = false
+    /// True while it refuses whatever it has not looked at.
+    var isBusy = false
 
     var hasFrames: Bool { !sent.isEmpty }
     var hasAnswers: Bool { !answers.isEmpty }
@@ -49,6 +51,7 @@ struct ModelServer {
 
     private mutating func store(_ append: Append) -> AppendOutcome {
         if isGoingAway { return .failure(.closed()) }
+        if isBusy { return .failure(StoreError(code: .overloaded, message: "busy")) }
         guard let producer = append.producer else { return .success(add(append)) }
         let device = Device(mailbox: append.mailbox, device: producer.device)
         let known = sequences[device] ?? []

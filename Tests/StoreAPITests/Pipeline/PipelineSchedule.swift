@@ -44,6 +44,7 @@ struct PipelineSchedule {
     mutating func run(steps: Int) throws {
         for _ in 0..<steps { try step() }
         // At last everything is answered.
+        server.isBusy = false
         while !pipeline.isEmpty {
             if !pipeline.isConnected { connect() }
             send()
@@ -61,7 +62,8 @@ struct PipelineSchedule {
         case 50..<65: server.process()
         case 65..<85: try receive()
         case 85..<90: lose()
-        case 90..<96: if !pipeline.isConnected { connect() }
+        case 90..<95: if !pipeline.isConnected { connect() }
+        case 95: server.isBusy = mayGiveUp && !server.isBusy
         case 96: server.isGoingAway = pipeline.isConnected
         case 97 where mayGiveUp:
             if let call = calls.keys.min() { pipeline.cancel(call) }
@@ -193,6 +195,10 @@ struct PipelineSchedule {
             case .unavailable:
                 guard !asked.wasSent, place == nil, mayGiveUp else {
                     throw broken("\(name): unavailable, and it was sent")
+                }
+            case .overloaded:
+                guard mayGiveUp, place == nil else {
+                    throw broken("\(name): refused unseen, and it was stored")
                 }
             case .producerGap:
                 guard mayGiveUp, place == nil else { throw broken("\(name): \(error)") }
