@@ -8,7 +8,8 @@ import Testing
 @testable import SendSrv
 
 /// A device whose message the store took without saying so asks for the store's number, and does
-/// not send again. Found by the simulated services: its receiver was not told before the next message.
+/// not send again. Found by the simulated services: its receiver was not told before the next
+/// message.
 @Suite("Messages whose outcome the store did not tell", .timeLimit(.minutes(2)))
 struct UnansweredTests {
     private let model = ModelStore()
