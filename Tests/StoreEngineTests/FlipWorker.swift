@@ -31,6 +31,17 @@ struct FlipWorker {
         }
     }
 
+    /// A process that dies here need not say where, and a sanitizer leaves it its signal.
+    private static var environment: [String: String] {
+        let environment = ProcessInfo.processInfo.environment
+        let unhandled = "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0"
+        var own = ["SWIFT_BACKTRACE": "enable=no"]
+        for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] {
+            own[name] = [environment[name], unhandled].compactMap(\.self).joined(separator: ":")
+        }
+        return environment.merging(own) { $1 }
+    }
+
     /// - Returns: how many flips were answered before the process ended.
     private func look(
         _ flips: ArraySlice<Flip>, _ body: (Int, String) -> Void
@@ -43,9 +54,7 @@ struct FlipWorker {
         worker.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
             .deletingLastPathComponent().appendingPathComponent("crash-worker")
         worker.arguments = [store, "flips", copy]
-        // A process that dies here need not say where.
-        worker.environment = ProcessInfo.processInfo.environment
-            .merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+        worker.environment = Self.environment
         let pipe = Pipe()
         worker.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: orders))
         worker.standardOutput = pipe
