@@ -32,12 +32,13 @@ struct UnansweredTests {
         UnansweredAppends(storage: storage, push: pushes, countMaximum: room, delay: .zero)
     }
 
-    private static func failure(_ code: StoreError.Code) -> Result<AppendResult, StoreError> {
+    private static func failure(_ code: StoreError.Code) -> AppendOutcome {
         .failure(StoreError(code: code, message: "told by a test"))
     }
 
     private func waitFor(_ isTrue: @Sendable () -> Bool) async {
-        while !isTrue() { await Task.yield() }
+        while !isTrue(), !Task.isCancelled { await Task.yield() }
+        #expect(isTrue())
     }
 
     @Test("What was stored is announced, though nobody sends it again")
@@ -69,10 +70,10 @@ struct UnansweredTests {
     @Test("Beyond its room, PushSrv looks at all")
     func overfull() async throws {
         let unanswered = unanswered(model, room: 2)
-        for name in ["carol", "dora", "emil"] {
-            _ = try await model.append(append(name))
-            unanswered.note([try append(name).mailbox], [Self.failure(.unknown)])
-        }
+        let appends = try ["carol", "dora", "emil"].map(append)
+        for append in appends { _ = try await model.append(append) }
+        unanswered.note(
+            appends.map(\.mailbox), [AppendOutcome](repeating: Self.failure(.unknown), count: 3))
         await waitFor { pushes.lossCount == 1 && pushes.all.count == 2 }
     }
 
