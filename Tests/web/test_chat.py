@@ -114,7 +114,9 @@ def test_reload(pair):
     bert.until(lambda: bert.events("inbox"), "the page syncs")
     assert bert.events("inbox")[0] == ("inbox", "0 messages")
     assert ("sync", "anna: cursor 2") in bert.events("sync")
-    assert (bert.number("got-cursor"), bert.number("got-acknowledged")) == (2, 2)
+    bert.equals(
+        lambda: (bert.number("got-cursor"), bert.number("got-acknowledged")), (2, 2),
+        "the cursors are there")
     # Without a server: the page comes from its worker, what it holds from its database.
     anna.until(
         lambda: anna.run("return Boolean(navigator.serviceWorker.controller)"), "the worker runs")
@@ -126,7 +128,7 @@ def test_reload(pair):
     anna.shows(["one", "two", "three", "four"])
     anna.say("five")
     anna.shows(["one", "two", "three", "four", "five"])
-    assert anna.states() == ["accepted", "accepted", "waiting", "waiting"]
+    anna.settles_as(["accepted", "accepted", "waiting", "waiting"])
     anna.use().refresh()
     anna.equals(anna.outbox, 2, "two messages wait")
     daemon.start()
@@ -151,7 +153,7 @@ def test_no_network(start, network, chat):
     bert.say("meanwhile", "and more")
     bert.settles("accepted", 2)
     anna.until(lambda: anna.connection() == "waiting", "the page sees that nothing comes")
-    assert anna.states() == ["accepted", "waiting"]
+    anna.settles_as(["accepted", "waiting"])
     assert bert.texts() == ["with", "meanwhile", "and more"]
     between.mend()
     anna.online()
@@ -170,7 +172,7 @@ def test_disconnected_by_hand(pair):
     anna.equals(anna.connection, "off", "the page is disconnected")
     anna.say("later")
     anna.settles("waiting", 1)
-    assert anna.outbox() == 1
+    anna.equals(anna.outbox, 1, "it is in the outbox")
     anna.find("#switch").click()
     anna.connected().settles("accepted", 1)
     bert.shows(["later"])
@@ -201,7 +203,7 @@ def test_two_tabs(pair, chat):
     bert.shows(["first tab"])
     second = chat(daemon, "anna", to="bert").connected()
     second.shows(["first tab"])
-    assert "another" in second.content("#fact-tab")
+    second.until(lambda: "another" in second.content("#fact-tab"), "the first tab is connected")
     second.say("second tab")
     bert.say("for both")
     expected = ["first tab", "second tab", "for both"]
@@ -327,7 +329,9 @@ def test_unread_and_bad_names(pair, chat):
         "two are unread")
     anna.choose("eve")
     anna.shows(["psst", "anna?"])
-    assert anna.run("return document.querySelector('#peers .unread')") is None
+    anna.until(
+        lambda: anna.run("return document.querySelector('#peers .unread')") is None,
+        "none is unread")
     anna.find("#peer").send_keys("ü" * 40, Keys.ENTER)
     anna.until(lambda: "64 bytes" in anna.text("#peer-error"), "the name is too long")
 
