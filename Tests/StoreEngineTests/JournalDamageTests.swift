@@ -200,6 +200,44 @@ struct JournalDamageTests {
         }
     }
 
+    /// A sync had failed, the next open took for durable what the page cache showed, and wrote it
+    /// into the data file; then the power was cut.
+    @Test("Groups that the data file has are not missed in the journal")
+    func groupsBehindACheckpoint() async throws {
+        let victim = try await Victim()
+        let path = victim.scratch.file("store")
+        let mailbox = try Victim.mailbox()
+        var count = SequenceNumber(Victim.count)
+        func open() throws -> MailboxStore {
+            try MailboxStore.open(at: path, configuration: Victim.configuration)
+        }
+        var store = try open()
+        #expect(try store.verify().journalGroups == Victim.count)
+        try await store.checkpoint()
+        store.abandon()
+        // The newest segment stays; its groups go.
+        let newest = try #require(try victim.segments().last)
+        var bytes = try victim.bytes(newest)
+        let lost = victim.frames(in: bytes).count
+        bytes.replaceSubrange(4_096..., with: repeatElement(0, count: bytes.count - 4_096))
+        let file = victim.scratch.file("store/shard-000/journal/\(newest)")
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+        #expect(lost > 0)
+        store = try open()
+        defer { store.abandon() }
+        for _ in 0..<10 {
+            #expect(try store.head(mailbox).max == count)
+            try expectSound(store)
+            count = try #require(try await store.append(Append(mailbox, text: "next")).sequence)
+        }
+        // The segment is used again, and looked at again.
+        try await store.checkpoint()
+        let groups = try store.verify().journalGroups
+        for _ in 0..<40 { _ = try await store.append(Append(mailbox, text: "more")) }
+        #expect(try store.verify().journalGroups == groups + 40)
+        try expectSound(store)
+    }
+
     @Test("What a segment holds of its earlier use is not taken for new groups")
     func recycled() async throws {
         let scratch = try Scratch()

@@ -49,6 +49,11 @@ struct Workload: Sendable {
             } else {
                 do { try store.close() } catch { Said.failure(error) }
             }
+            // A checkpoint that nobody asked for may have failed on the way to the end.
+            if let failure = store.failure {
+                Said.failure(failure)
+                break
+            }
         }
         Said.line("END")
     }

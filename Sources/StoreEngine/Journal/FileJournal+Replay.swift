@@ -52,7 +52,7 @@ extension FileJournal {
         var end = position
         var needed: [JournalSegment] = []
         var passed: [JournalSegment] = []
-        for (ordinal, segment) in sealed.enumerated() {
+        for (ordinal, var segment) in sealed.enumerated() {
             // What a later generation begins with or before, this one no longer says.
             let limit = sealed[(ordinal + 1)...].map { $0.header!.firstPosition }.min()
             let header = segment.header!
@@ -60,7 +60,6 @@ extension FileJournal {
                 passed.append(segment)
                 continue
             }
-            needed.append(segment)
             guard header.firstPosition <= end.next else {
                 throw .corrupted(
                     "the journal misses group \(end.rawValue + 1): \(segment.file.path) begins "
@@ -69,7 +68,10 @@ extension FileJournal {
                         + "store from a backup"
                 )
             }
-            end = try replay(segment, from: end, limit: limit, body)
+            let last = try replay(segment, from: end, limit: limit, body)
+            segment.lastPosition = last
+            needed.append(segment)
+            end = max(end, last)
         }
         try rejectLostSegments(blank, end: end)
         try settle(end: end, needed: needed, unneeded: passed + blank)
@@ -77,7 +79,7 @@ extension FileJournal {
 
     /// Hands out one segment's groups behind `end`.
     ///
-    /// - Returns: the newest position handed out.
+    /// - Returns: the position of its last group; `end` or less when it has none to hand out.
     private func replay(
         _ segment: JournalSegment, from end: JournalPosition, limit: JournalPosition?,
         _ body: (JournalPosition, [UInt8]) throws(StoreError) -> Void
@@ -86,7 +88,6 @@ extension FileJournal {
         let bytes = try readDurable(segment)
         var expected = header.firstPosition
         var offset = JournalFrame.blockByteCount
-        var end = end
         while offset < bytes.count, limit.map({ expected < $0 }) ?? true,
             let frame = JournalFrame.parse(bytes.span, at: offset, seed: seed),
             frame.generation == header.generation || PlantedBug.framesWithoutGeneration.isMade,
@@ -95,12 +96,12 @@ extension FileJournal {
             if expected > end {
                 let start = offset + JournalFrame.headerByteCount
                 try body(expected, [UInt8](bytes[start..<start + frame.payloadByteCount]))
-                end = expected
             }
             expected = expected.next
             offset += frame.byteCount
         }
-        if let limit, expected >= limit { return end }
+        let last = JournalPosition(expected.rawValue - 1)
+        if let limit, expected >= limit { return last }
         // The log ends here. A torn last group is legitimate; a good frame behind says whether this
         // one was synced.
         if let witness = newestFrame(in: bytes, from: offset, generation: header.generation),
@@ -118,7 +119,7 @@ extension FileJournal {
                     + "segment begins "
                     + "with \(limit.rawValue); restore the store from a backup")
         }
-        return end
+        return last
     }
 
     /// The newest valid frame of a generation at a block boundary from `offset` on.

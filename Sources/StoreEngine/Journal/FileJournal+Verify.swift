@@ -11,7 +11,9 @@ extension FileJournal {
         for (ordinal, segment) in segments.enumerated() {
             guard let header = segment.header else { continue }
             let next = ordinal + 1 < segments.count ? segments[ordinal + 1].header : nil
-            let last = next.map { JournalPosition($0.firstPosition.rawValue - 1) } ?? end
+            let last =
+                segment.lastPosition
+                ?? next.map { JournalPosition($0.firstPosition.rawValue - 1) } ?? end
             do throws(StoreError) {
                 let groups = try verify(segment, header, through: last)
                 verification.groups += groups

@@ -230,6 +230,7 @@ final class FileJournal: Journal {
         }
         try sync(segment.file)
         segment.header = header
+        segment.lastPosition = nil
         let begun = segment
         state.withLock { state in
             state.newestGeneration += 1

@@ -30,6 +30,10 @@ struct JournalSegment {
     let byteCount: Int
     /// nil when the segment was never used, or its header is damaged.
     var header: Header?
+    /// The last group that a replay found; nil when this process wrote the segment. The log may go
+    /// on behind it without a segment that does: with ``Durability/system`` a checkpoint holds
+    /// groups that a power cut took from the journal.
+    var lastPosition: JournalPosition?
 
     /// The block that begins a generation.
     static func headerBlock(_ header: Header, seed: UInt32) -> [UInt8] {
