@@ -87,9 +87,13 @@ final class Shard: Sendable {
 
     var failure: StoreError? { condition.withLock { $0.failure } }
 
-    /// Stops the shard for good: the first failure stays.
+    /// Stops the shard for good. The first failure stays; one that comes while the shard is abandoned
+    /// says more than that it is.
     func fail(_ error: StoreError) {
-        condition.withLock { if $0.failure == nil { $0.failure = error } }
+        condition.withLock { condition in
+            guard condition.failure.map({ $0.code == .closed }) ?? true else { return }
+            condition.failure = error
+        }
         control.change { _ in }
     }
 
