@@ -87,8 +87,8 @@ final class Shard: Sendable {
 
     var failure: StoreError? { condition.withLock { $0.failure } }
 
-    /// Stops the shard for good. The first failure stays; one that comes while the shard is abandoned
-    /// says more than that it is.
+    /// Stops the shard for good. The first failure stays; one that comes while the shard is
+    /// abandoned says more than that it is.
     func fail(_ error: StoreError) {
         condition.withLock { condition in
             guard condition.failure.map({ $0.code == .closed }) ?? true else { return }
