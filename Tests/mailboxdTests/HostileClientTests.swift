@@ -172,10 +172,6 @@ struct HostileClientTests {
         ]
     }
 
-    /// The thread sanitizer has five to ten bytes for each of a program's (its manual says).
-    private static let sanitizerFactor =
-        ProcessInfo.processInfo.environment["TSAN_OPTIONS"] == nil ? 1 : 5
-
     @Test("A call that comes in one piece with what breaks its connection leaves nothing behind")
     func callBeforeTheEnd() async throws {
         let directory = try TestDirectory()
@@ -266,8 +262,7 @@ struct HostileClientTests {
                 Self.value("mailbox_store_fetched_messages_total", in: text) >= 8 * 16
             }
         }
-        let grown = try daemon.peakMemoryBytes() - before
-        #expect(grown < Self.sanitizerFactor * 160 << 20)
+        #expect(try daemon.peakMemoryBytes() - before < 160 << 20)
         withExtendedLifetime(connection) {}
         let end = try await daemon.stop()
         #expect(end.status == 0, "\(end.notes)")
