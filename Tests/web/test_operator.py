@@ -13,7 +13,6 @@ return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].map((row) =>
   [...row.children].map((cell) => cell.textContent));
 """
 
-
 LINES = """
 return [...document.querySelectorAll(".line")].map((line) => line.getAttribute("d") ?? "");
 """

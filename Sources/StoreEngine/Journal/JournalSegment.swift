@@ -30,9 +30,9 @@ struct JournalSegment {
     let byteCount: Int
     /// nil when the segment was never used, or its header is damaged.
     var header: Header?
-    /// The last group that a replay found; nil when this process wrote the segment. The log may go
-    /// on behind it without a segment that does: with ``Durability/system`` a checkpoint holds
-    /// groups that a power cut took from the journal.
+    /// The last group that a replay found; nil when this process wrote the segment. The data file may
+    /// have groups behind it that no segment has: a sync failed, the next open could not read past
+    /// the page cache and took them for durable, a checkpoint wrote them, and the power was cut.
     var lastPosition: JournalPosition?
 
     /// The block that begins a generation.
