@@ -104,6 +104,30 @@ struct ModelDriverTests {
         }
     }
 
+    @Test(
+        "Reads that fail behind the last operation are a crash where they may, else a failure",
+        arguments: [true, false])
+    func readsFailAtTheEnd(mayFail: Bool) async throws {
+        let run = DriverRun(seed: 267_494, count: 0) { seed in
+            var subject = Self.subject(seed: seed)
+            let isBroken = Mutex(true)
+            subject.readsMayFail = mayFail
+            subject.verify = { _ in
+                if isBroken.withLock({ $0 }) { throw StoreError(code: .failed, message: "broken") }
+            }
+            subject.crash = { store in
+                isBroken.withLock { $0 = false }
+                return store
+            }
+            return subject
+        }
+        if mayFail {
+            try await run.check(attempts: 0)
+        } else {
+            await #expect(throws: DriverFailure.self) { try await run.check(attempts: 0) }
+        }
+    }
+
     @Test("A failing list of operations is shortened to what it needs")
     func minimises() async throws {
         let run = DriverRun(seed: 3, count: 150) { seed in

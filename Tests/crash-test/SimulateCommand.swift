@@ -12,11 +12,7 @@ struct SimulateCommand {
     /// Seeds in which a planted bug must show.
     private static let plantedSeeds = 2_000
     /// Every so many seeds, one is run once more, to see whether it does the same.
-    private static let repeatedEvery = 50
-    /// And so often, when it did not: a checkpoint that a budget begins within a call, and the
-    /// reads of the thread that commits, meet as the machine likes, and LMDB's choice of pages
-    /// follows.
-    private static let repeatsMaximum = 5
+    private static let repeatedEvery = 10
 
     private let options: Options
     private let scratch = Shares.scratch("simulate")
@@ -125,13 +121,7 @@ struct SimulateCommand {
             tally.add(outcome)
             guard repeats else { return nil }
             tally.repeated += 1
-            for attempt in 1...repeatsMaximum {
-                if try await simulation.run().digest == outcome.digest { return nil }
-                if attempt == 1 {
-                    tally.wavering += 1
-                    print("wavering: seed \(simulation.seed)")
-                }
-            }
+            if try await simulation.run().digest == outcome.digest { return nil }
             tally.diverged += 1
             print("diverged: seed \(simulation.seed)")
             return nil
@@ -145,7 +135,6 @@ struct SimulateCommand {
         var violations = 0
         var repeated = 0
         var diverged = 0
-        var wavering = 0
         var kills = 0
         var cuts = 0
         var faults: [String: Int] = [:]
@@ -162,7 +151,6 @@ struct SimulateCommand {
             print("simulate.engine_violations: \(violations)")
             print("simulate.repeated: \(repeated)")
             print("simulate.diverged: \(diverged)")
-            print("simulate.wavering: \(wavering)")
             print("simulate.kills: \(kills)")
             print("simulate.power_cuts: \(cuts)")
             for (name, count) in faults { print("simulate.fault_\(name): \(count)") }

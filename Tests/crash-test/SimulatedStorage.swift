@@ -5,6 +5,7 @@ import StoreEngine
 /// that a seed repeats the order of everything.
 struct SimulatedStorage: MailboxStorage {
     let store: MailboxStore
+    let order: CallOrder
     /// Behind every call that writes.
     let settled: @Sendable () -> Void
 
@@ -16,6 +17,12 @@ struct SimulatedStorage: MailboxStorage {
             settled()
         }
         return try body()
+    }
+
+    private func confirming<Value>(
+        _ body: () throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        try settling { () throws(StoreError) in try order.holdingCheckpoints(body) }
     }
 
     var epoch: Epoch { get async throws(StoreError) { store.epoch } }
@@ -43,7 +50,7 @@ struct SimulatedStorage: MailboxStorage {
     func fetch(
         _ mailbox: MailboxID, cursor: Cursor, limit: PageLimit
     ) async throws(StoreError) -> FetchResult {
-        try settling { () throws(StoreError) in
+        try confirming { () throws(StoreError) in
             try store.fetch(mailbox, cursor: cursor, limit: limit)
         }
     }
@@ -58,7 +65,7 @@ struct SimulatedStorage: MailboxStorage {
     func acknowledge(
         _ mailbox: MailboxID, through cursor: Cursor
     ) async throws(StoreError) -> Head {
-        try settling { () throws(StoreError) in try store.acknowledge(mailbox, through: cursor) }
+        try confirming { () throws(StoreError) in try store.acknowledge(mailbox, through: cursor) }
     }
 
     func head(_ mailbox: MailboxID) async throws(StoreError) -> Head { try store.head(mailbox) }
@@ -72,7 +79,7 @@ struct SimulatedStorage: MailboxStorage {
     func sync(
         _ receiver: Address, cursors: [Address: Cursor], limit: PageLimit
     ) async throws(StoreError) -> SyncResult {
-        try settling { () throws(StoreError) in
+        try confirming { () throws(StoreError) in
             try store.sync(receiver, cursors: cursors, limit: limit)
         }
     }
@@ -86,5 +93,29 @@ struct SimulatedStorage: MailboxStorage {
     @discardableResult
     func compact(_ policy: RetentionPolicy?) async throws(StoreError) -> CompactionReport {
         try settling { () throws(StoreError) in try store.blocking.compact(policy) }
+    }
+}
+
+/// Who goes first where a call and the checkpoint that it set going would meet: a confirmation asks
+/// for one, and a read follows in the same call. Which pages LMDB takes beside that read would be
+/// the machine's to say.
+struct CallOrder {
+    private let isHeld = Monitor(false)
+
+    /// Those of the store's configuration.
+    var hooks: FaultHooks {
+        FaultHooks { [isHeld] point in
+            if point == .checkpointBegin { isHeld.wait { $0 ? nil : true } }
+            return nil
+        }
+    }
+
+    /// Runs a call that waits for no checkpoint; those that it asks for begin when it has ended.
+    func holdingCheckpoints<Value>(
+        _ body: () throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        isHeld.withLock { $0 = true }
+        defer { isHeld.change { $0 = false } }
+        return try body()
     }
 }

@@ -142,9 +142,11 @@ private final class World: Sendable {
     private func rearm() { disk.rearm(within: 1...150) }
 
     private func open(at path: String) throws -> SimulatedStorage {
-        SimulatedStorage(
-            store: try MailboxStore.open(at: path, configuration: configuration)
-        ) { [self] in rearm() }
+        let order = CallOrder()
+        var configuration = configuration
+        configuration.faults = order.hooks
+        let store = try MailboxStore.open(at: path, configuration: configuration)
+        return SimulatedStorage(store: store, order: order) { [self] in rearm() }
     }
 
     /// Opens what a crash left; another fault may strike while it does, and another crash follow.

@@ -76,7 +76,7 @@ private struct OperationsRun {
         let subject = try subject()
         let driver = try await ModelDriver(subject: subject, universe: universe)
         for operation in operations { try await driver.perform(operation) }
-        try await driver.compareEverything()
+        try await driver.end()
         await subject.tearDown(driver.store)
     }
 

@@ -75,7 +75,7 @@ public struct DriverRun: Sendable {
                 try await driver.perform(operation)
             }
             step = nil
-            try await driver.compareEverything()
+            try await driver.end()
         } catch {
             failure = DriverFailure(
                 seed: seed, step: step, reason: "\(error)",

@@ -150,7 +150,7 @@ extension ModelDriver {
     }
 
     /// Reads everything there is, and compares it with the model.
-    public func compareEverything() async throws {
+    func compareEverything() async throws {
         for mailbox in universe.mailboxes {
             try observe(mailbox, try await store.head(mailbox))
             var after = modelHead(mailbox).floor

@@ -30,8 +30,19 @@ public final class ModelDriver {
     ///
     /// - Throws: `BehaviourFailure` when the store answers other than the contract says.
     public func perform(_ operation: Operation) async throws {
+        try await crashingWhenReadsFail { try await performOnce(operation) }
+    }
+
+    /// Compares all that is there, behind the last operation.
+    ///
+    /// - Throws: `BehaviourFailure` when the store answers other than the contract says.
+    public func end() async throws {
+        try await crashingWhenReadsFail { try await compareEverything() }
+    }
+
+    private func crashingWhenReadsFail(_ body: () async throws -> Void) async throws {
         do {
-            try await performOnce(operation)
+            try await body()
         } catch let error as StoreError where subject.readsMayFail && error.code == .failed {
             try await crash(unknown: [])
         }

@@ -302,10 +302,11 @@ extension Shard {
             return table.tailBytes >= configuration.tailBytesMaximum / 2
         }
         if isWatched { watchers.publish(moved) }
+        // In this order: a checkpoint under way changes whether a segment is wanted.
+        if journal.wantsPreparation { askForSegment() }
         if needsCheckpoint || journal.usage.usedBytes >= configuration.checkpointJournalBytes {
             askForCheckpoint()
         }
-        if journal.wantsPreparation { askForSegment() }
     }
 
     private func askForSegment() {
