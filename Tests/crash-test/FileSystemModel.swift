@@ -11,6 +11,8 @@ final class Node {
     var byteCount = 0
     /// A directory's names as the running program sees them.
     var names: [String: Node] = [:]
+    /// A sync of a growth failed: the length is only what the page cache says.
+    var isLengthDoubtful = false
     /// The sectors that changes under way touch.
     var touchedSectors: Set<Int> = []
     var isBeingCut = false
@@ -205,6 +207,9 @@ final class FileSystemModel {
             }
             add(.length(node, end), number)
             node.byteCount = end
+        } else if node.isLengthDoubtful, end > node.durable.count {
+            // A sync covers what it takes to find the bytes that were written, also the same ones.
+            add(.length(node, end), number)
         }
         var offset = record.offset
         while offset < end {
@@ -254,6 +259,7 @@ final class FileSystemModel {
                 var doubtful = piece
                 doubtful.isDoubtful = true
                 left.append(doubtful)
+                if case .length = piece.change { node.isLengthDoubtful = true }
                 continue
             }
             makeDurable(piece)

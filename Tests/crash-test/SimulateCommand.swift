@@ -7,7 +7,7 @@ struct SimulateCommand {
     /// segments that are used again and again.
     private static let planted = [
         "acknowledge-before-sync", "position-before-data", "no-directory-sync",
-        "sync-error-ignored", "truncate-before-replayed",
+        "sync-error-ignored", "truncate-before-replayed", "page-cache-believed",
     ]
     /// Seeds in which a planted bug must show.
     private static let plantedSeeds = 2_000

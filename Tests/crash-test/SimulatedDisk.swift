@@ -16,7 +16,10 @@ final class SimulatedDisk: Sendable {
     private struct State {
         var random: SeededRandom
         var events = Events()
-        /// A sync failed, or the disk died: what the page cache shows proves nothing any more.
+        /// Whether files can be read past the page cache: what is read is what the disk has then.
+        let readsPastCache: Bool
+        /// A sync failed, or the disk died, and an open would look at the disk itself: the page
+        /// cache cannot stand for it any more.
         var mustCut = false
         /// The fault that was armed last; empty once it is counted.
         var armed = ""
@@ -36,7 +39,10 @@ final class SimulatedDisk: Sendable {
         root = "\(scratch)/root"
         base = "\(scratch)/base"
         trace = "\(scratch)/trace"
-        state = Mutex(State(random: SeededRandom(seed: seed ^ 0x6469_736B)))
+        var random = SeededRandom(seed: seed ^ 0x6469_736B)
+        let readsPastCache = random.chance(50)
+        state = Mutex(State(random: random, readsPastCache: readsPastCache))
+        ShimControl.refuseDirect(!readsPastCache)
         try Files.remove(scratch)
         try Files.makeDirectory(scratch)
         try Files.makeDirectory(root)
@@ -84,7 +90,7 @@ final class SimulatedDisk: Sendable {
             state.events.faults[state.armed, default: 0] += 1
             state.isDead = state.armed == "dead"
             state.armed = ""
-            if state.isDead || hit.hasSuffix("sync") { state.mustCut = true }
+            if state.isDead || hit.hasSuffix("sync") { state.mustCut = state.readsPastCache }
             return state.isDead
         }
         if !isDead { ShimControl.disturb(0, how: 0) }
@@ -113,8 +119,8 @@ final class SimulatedDisk: Sendable {
         if cuts { try cutPower() }
     }
 
-    /// Whether a sync failed, or the disk died: what the page cache shows is no proof of what the
-    /// disk has, and an open that believed it would build on nothing. Only a crash helps.
+    /// Whether an open would look at the disk, behind a sync that failed or on a disk that died:
+    /// only a power cut says what that has.
     var isInDoubt: Bool {
         noteFault()
         return state.withLock { $0.mustCut }
@@ -188,6 +194,7 @@ final class SimulatedDisk: Sendable {
 enum ShimControl {
     private typealias Watch = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Void
     private typealias Disturb = @convention(c) (Int, CInt) -> Void
+    private typealias RefuseDirect = @convention(c) (CInt) -> Void
     private typealias Hit = @convention(c) () -> UnsafePointer<CChar>?
 
     static var isThere: Bool { dlsym(nil, "file_shim_watch") != nil }
@@ -200,6 +207,11 @@ enum ShimControl {
     static func disturb(_ call: Int, how: CInt) {
         guard let symbol = dlsym(nil, "file_shim_disturb") else { return }
         unsafeBitCast(symbol, to: Disturb.self)(call, how)
+    }
+
+    static func refuseDirect(_ refuses: Bool) {
+        guard let symbol = dlsym(nil, "file_shim_refuse_direct") else { return }
+        unsafeBitCast(symbol, to: RefuseDirect.self)(refuses ? 1 : 0)
     }
 
     /// The call that was disturbed.

@@ -74,7 +74,7 @@ extension FileJournal {
             end = max(end, last)
         }
         try rejectLostSegments(blank, end: end)
-        try settle(end: end, needed: needed, unneeded: passed + blank)
+        try settle(end: end, needed: needed, passed: passed, blank: blank)
     }
 
     /// Hands out one segment's groups behind `end`.
@@ -159,28 +159,64 @@ extension FileJournal {
         }
     }
 
-    /// Reads a segment as the disk has it.
+    /// Reads a segment, and answers what the disk has of it.
     ///
     /// What a killed process wrote and never synced may only be in the page cache: it is synced
-    /// first. And after a sync that failed, the cache may hold what the disk does not: so the read
-    /// goes past it where it can.
+    /// first. And after a sync that failed, the cache may hold what the disk does not, as pages
+    /// that count as written: so the read goes past it where it can. Where it cannot, what was read
+    /// is written anew, or the groups that follow would stand behind a hole after a power cut.
     private func readDurable(_ segment: JournalSegment) throws(StoreError) -> [UInt8] {
         try segment.file.syncData()
-        guard
-            let direct = try? File(segment.file.path, flags: O_RDONLY | File.direct),
+        if let direct = try? File(segment.file.path, flags: O_RDONLY | File.direct),
             let bytes = direct.readDirect(count: segment.byteCount)
-        else {
-            return try segment.file.read(at: 0, count: segment.byteCount)
+        {
+            return bytes
+        }
+        let bytes = try segment.file.read(at: 0, count: segment.byteCount)
+        if !PlantedBug.pageCacheBelieved.isMade {
+            try segment.file.write([bytes], at: 0)
+            try segment.file.syncData()
         }
         return bytes
     }
 
+    /// Makes sure of a segment that was never used: the process that made it may have died with a
+    /// sync that failed, or with none, of its length or of its name. So its last block is written
+    /// anew, and it gets a new name.
+    ///
+    /// - Returns: the segment under that name.
+    private func secure(_ spare: JournalSegment) throws(StoreError) -> JournalSegment {
+        let offset = spare.byteCount - JournalFrame.blockByteCount
+        let block = try spare.file.read(at: offset, count: JournalFrame.blockByteCount)
+        try spare.file.write([block], at: offset)
+        try spare.file.syncData()
+        let name = nextFileName()
+        let oldName = String(spare.file.path.dropFirst(settings.directory.count + 1))
+        try Directory.rename(oldName, to: name, in: settings.directory)
+        let file = try File("\(settings.directory)/\(name)", flags: O_RDWR)
+        return JournalSegment(file: file, byteCount: spare.byteCount, header: nil)
+    }
+
     /// The log's end is known: what lies in front of the checkpoint is room for new groups.
     private func settle(
-        end: JournalPosition, needed: [JournalSegment], unneeded: [JournalSegment]
+        end: JournalPosition, needed: [JournalSegment], passed: [JournalSegment],
+        blank: [JournalSegment]
     ) throws(StoreError) {
         // Segments of another size (the configuration changed) are not used again.
-        let misfits = unneeded.filter { $0.byteCount != settings.segmentByteCount }
+        let fits = { (segment: JournalSegment) in
+            segment.byteCount == self.settings.segmentByteCount
+        }
+        var spares = passed.filter(fits)
+        var misfits = (passed + blank).filter { !fits($0) }
+        for segment in blank where fits(segment) {
+            // Nothing depends on it: without it, the first append makes one.
+            if let spare = try? secure(segment) {
+                spares.append(spare)
+            } else {
+                misfits.append(segment)
+            }
+        }
+        let free = spares
         state.withLock { state in
             // The first append begins a fresh segment, so a store opens without room for one.
             state.isReplaying = false
@@ -190,7 +226,7 @@ extension FileJournal {
             state.syncedThrough = end
             state.sealed = needed
             let given = PlantedBug.truncateWhileReplaying.isMade ? state.free : []
-            state.free = given + unneeded.filter { $0.byteCount == settings.segmentByteCount }
+            state.free = given + free
             state.usedBytes = needed.count * settings.segmentByteCount
         }
         for segment in misfits { try Directory.remove(segment.file.path) }

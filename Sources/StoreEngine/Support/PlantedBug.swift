@@ -25,6 +25,8 @@ enum PlantedBug: String {
     case truncateWhileReplaying = "truncate-while-replaying"
     /// The replay removes segments, and then the checkpoint writes what they had.
     case truncateBeforeReplayed = "truncate-before-replayed"
+    /// What the page cache shows after a sync that failed counts as durable.
+    case pageCacheBelieved = "page-cache-believed"
 
     #if PLANTED_BUGS
         private static let made: PlantedBug? = unsafe getenv("MAILBOX_PLANTED_BUG")

@@ -75,6 +75,7 @@ static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL, DEAD } disturbance;
 static int failure;
 static const char *hit;
 static int ignores_syncs;
+static int refuses_direct;
 
 #define REAL(type, name, ...)                                                                   \
     static type (*real)(__VA_ARGS__);                                                           \
@@ -214,6 +215,10 @@ static int opened(int fd, const char *path, int flags) {
 
 static int open_file(int directory, const char *path, int flags, mode_t mode) {
     if (!is_below(path)) return syscall(SYS_openat, directory, path, flags, mode);
+    if (refuses_direct && flags & O_DIRECT) {
+        errno = EINVAL;
+        return -1;
+    }
     int act = disturbed(
         flags & O_CREAT ? "open-create" : "open", flags & (O_CREAT | O_TRUNC) ? CHANGES : 0);
     if (act == FAIL) return -1;
@@ -585,6 +590,9 @@ void file_shim_disturb(long at, int how) {
     is_armed = at > 0;
     pthread_mutex_unlock(&lock);
 }
+
+/* Whether the file system reads nothing past its page cache. */
+void file_shim_refuse_direct(int refuses) { refuses_direct = refuses; }
 
 /* The call that was disturbed; NULL when none was. */
 const char *file_shim_hit(void) { return hit; }
