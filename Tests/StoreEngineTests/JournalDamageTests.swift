@@ -200,8 +200,7 @@ struct JournalDamageTests {
         }
     }
 
-    /// A sync had failed, the next open took for durable what the page cache showed, and wrote it
-    /// into the data file; then the power was cut.
+    /// A disk lost the end of a segment whose groups a checkpoint had written into the data file.
     @Test("Groups that the data file has are not missed in the journal")
     func groupsBehindACheckpoint() async throws {
         let victim = try await Victim()

@@ -31,9 +31,8 @@ struct JournalSegment {
     /// nil when the segment was never used, or its header is damaged.
     var header: Header?
     /// The last group that a replay found; nil when this process wrote the segment. The data file
-    /// may have groups behind it that no segment has: a sync failed, the next open could not read
-    /// past the page cache and took them for durable, a checkpoint wrote them, and the power was
-    /// cut.
+    /// may have groups behind it that no segment has, where a disk lost the end of a segment behind
+    /// a checkpoint: nothing is missing then.
     var lastPosition: JournalPosition?
 
     /// The block that begins a generation.
