@@ -85,7 +85,11 @@ extension MailboxStore {
             try restoreShard(ordinal, from: backup, to: path, configuration, manifest)
         }
         try Directory.sync(path)
-        try manifest.write(to: path)
+        do throws(StoreError) { try manifest.write(to: path) } catch {
+            // Its name may be there, and not on the disk.
+            try? Directory.remove("\(path)/\(Manifest.fileName)")
+            throw error
+        }
         try Directory.remove(marker)
         return manifest.epoch
     }

@@ -75,10 +75,13 @@ public final class MailboxStore: MailboxStorage {
                 throw .invalidArgument("there is no store at \(path): the directory is missing")
             }
             try Directory.make(path)
-            try Directory.sync(parent(of: path))
         }
         guard Directory.kind(path) == .directory else {
             throw .invalidArgument("\(path) is a file; name a directory")
+        }
+        // Also of a directory that is there: who made it may have died in front of the sync.
+        if wasMissing || Directory.isReadable(parent(of: path)) {
+            try Directory.sync(parent(of: path))
         }
         let isNew = !Manifest.exists(in: path)
         if isNew { try checkCreatable(path, configuration) }
@@ -150,6 +153,8 @@ public final class MailboxStore: MailboxStorage {
             try manifest.write(to: path)
         } catch {
             for shard in shards { shard.abandon() }
+            // Its name may be there, and not on the disk: no store, for the next open.
+            try? Directory.remove("\(path)/\(Manifest.fileName)")
             throw error
         }
         return MailboxStore(
@@ -160,6 +165,8 @@ public final class MailboxStore: MailboxStorage {
     private static func openExisting(
         _ path: String, _ configuration: StoreConfiguration, _ lock: File
     ) throws(StoreError) -> MailboxStore {
+        // Who created or restored it may have died in front of the last sync of its names.
+        try Directory.sync(path)
         var manifest = try Manifest.read(from: path)
         guard manifest.kind == .store else {
             throw .invalidArgument(

@@ -42,6 +42,9 @@ enum Directory {
         return names.sorted()
     }
 
+    /// Whether its names can be listed, and so synced.
+    static func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
+
     /// Makes the directory's names durable.
     static func sync(_ path: String) throws(StoreError) {
         if PlantedBug.noDirectorySync.isMade { return }
