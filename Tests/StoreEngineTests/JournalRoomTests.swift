@@ -37,10 +37,6 @@ struct JournalRoomTests {
         }
     }
 
-    private func names(_ directory: String) throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-    }
-
     @Test("A sync that finds no room ends the store, as every failed sync does")
     func syncWithoutRoom() throws {
         let store = try open()
@@ -166,28 +162,5 @@ struct JournalRoomTests {
         #expect(try reopened.head(mailbox).max == 15)
         #expect(try reopened.verify().isSound)
         reopened.abandon()
-    }
-
-    /// The process that made it may have died before its name or its length was durable. A power
-    /// cut then took what the next process had written to it, and answered.
-    @Test("A spare segment of another process gets a new name, and is used")
-    func spareOfAnotherProcess() throws {
-        let journal = scratch.file("store/shard-000/journal")
-        let store = try open()
-        for number in 1...8 { #expect(try append(store, bytes: 10) == SequenceNumber(number)) }
-        store.settle()
-        store.abandon()
-        let (used, spare) = ("000001.journal", "000002.journal")
-        #expect(try names(journal) == [used, spare])
-        let reopened = try open()
-        let renamed = "000003.journal"
-        #expect(try names(journal) == [used, renamed])
-        // The log goes on in it: no third one is made.
-        #expect(try append(reopened, bytes: 10) == 9)
-        #expect(try names(journal) == [used, renamed])
-        reopened.abandon()
-        let again = try open()
-        #expect(try again.head(mailbox).max == 9)
-        again.abandon()
     }
 }

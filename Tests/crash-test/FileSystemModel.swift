@@ -243,15 +243,22 @@ final class FileSystemModel {
 
     // MARK: Syncing
 
-    /// A sync ended: pieces of its node from the records that it covers are on the disk; or in
-    /// doubt for ever, when it failed.
+    /// A sync ended: pieces of its node from the records that it covers are on the disk; or a
+    /// file's are in doubt for ever, when it failed.
     private func settle(_ node: Node, failed: Bool, covers: (Int) -> Bool) {
+        if !failed { endDoubtfulCuts(node, covers) }
         var left: [Piece] = []
         left.reserveCapacity(pending.count)
         var newest: [Int: Int] = [:]
         var newestNames: [String: Int] = [:]
         for piece in pending {
             guard piece.node === node, !piece.isDoubtful, covers(piece.record) else {
+                left.append(piece)
+                continue
+            }
+            if failed && node.isDirectory {
+                // A file system that cannot write its journal takes no change until it is mounted
+                // anew: where it goes on, names are still on their way.
                 left.append(piece)
                 continue
             }
@@ -289,6 +296,25 @@ final class FileSystemModel {
             case .length: break
             }
             return true
+        }
+    }
+
+    /// A length in doubt is history when what was written behind it since is on the disk.
+    private func endDoubtfulCuts(_ node: Node, _ covers: (Int) -> Bool) {
+        let written = pending.filter { $0.node === node && !$0.isDoubtful && covers($0.record) }
+        pending.removeAll { piece in
+            guard piece.node === node, piece.isDoubtful, case .cut(_, let count) = piece.change
+            else { return false }
+            let isOver = written.contains { newer in
+                guard newer.number > piece.number else { return false }
+                return switch newer.change {
+                case .bytes(_, let offset, let source): offset + source.count > count
+                case .length(_, let length): length > count
+                case .cut, .name, .move: false
+                }
+            }
+            if isOver { makeDurable(piece) }
+            return isOver
         }
     }
 

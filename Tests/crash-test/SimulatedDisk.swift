@@ -23,6 +23,7 @@ final class SimulatedDisk: Sendable {
         var mustCut = false
         /// The fault that was armed last; empty once it is counted.
         var armed = ""
+        /// The disk died, or the process was killed: no call does anything any more.
         var isDead = false
         /// Of all calls in their order, without their bytes: the same for the same seed.
         var digest: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -63,6 +64,7 @@ final class SimulatedDisk: Sendable {
 
     private static let faults: [(name: String, how: CInt)] = [
         ("EIO", EIO), ("ENOSPC", ENOSPC), ("EINTR", EINTR), ("short", -1), ("dead", -2),
+        ("killed", -3),
     ]
 
     /// Lets one of the next calls fail, in three of four cases.
@@ -79,6 +81,12 @@ final class SimulatedDisk: Sendable {
         ShimControl.disturb(call, how: how)
     }
 
+    /// Whether nothing is done any more until a crash.
+    var isDead: Bool {
+        noteFault()
+        return state.withLock { $0.isDead }
+    }
+
     /// Counts a fault that struck, and ends it; a dead disk stays dead until a crash.
     ///
     /// - Returns: whether one struck.
@@ -88,9 +96,12 @@ final class SimulatedDisk: Sendable {
         let isDead = state.withLock { state in
             guard !state.armed.isEmpty else { return state.isDead }
             state.events.faults[state.armed, default: 0] += 1
-            state.isDead = state.armed == "dead"
+            let wasKilled = state.armed == "killed"
+            state.isDead = wasKilled || state.armed == "dead"
+            if !wasKilled, state.isDead || hit.hasSuffix("sync") {
+                state.mustCut = state.readsPastCache
+            }
             state.armed = ""
-            if state.isDead || hit.hasSuffix("sync") { state.mustCut = state.readsPastCache }
             return state.isDead
         }
         if !isDead { ShimControl.disturb(0, how: 0) }

@@ -98,8 +98,8 @@ private final class World: Sendable {
     // MARK: What a driver does to a store
 
     func subject() throws -> Subject {
-        var subject = Subject(store: try open(at: path), configuration: model, clock: clock)
-        disk.arm(within: 1...150)
+        var subject = Subject(store: try create(), configuration: model, clock: clock)
+        if !disk.isDead { disk.arm(within: 1...150) }
         subject.mayFail = true
         subject.readsMayFail = true
         subject.passingCodes = [.storageFull]
@@ -147,6 +147,17 @@ private final class World: Sendable {
         configuration.faults = order.hooks
         let store = try MailboxStore.open(at: path, configuration: configuration)
         return SimulatedStorage(store: store, order: order) { [self] in rearm() }
+    }
+
+    /// Makes the store, or ends in the midst of it and goes on with what that left.
+    private func create() throws -> SimulatedStorage {
+        disk.arm(within: 1...40)
+        do { return try open(at: path) } catch let error as StoreError {
+            guard disk.noteFault(), [.failed, .storageFull].contains(error.code) else {
+                throw error
+            }
+            return try recover()
+        }
     }
 
     /// Opens what a crash left; another fault may strike while it does, and another crash follow.

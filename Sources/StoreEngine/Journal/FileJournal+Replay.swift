@@ -181,20 +181,14 @@ extension FileJournal {
     }
 
     /// Makes sure of a segment that was never used: the process that made it may have died with a
-    /// sync that failed, or with none, of its length or of its name. So its last block is written
-    /// anew, and it gets a new name.
-    ///
-    /// - Returns: the segment under that name.
-    private func secure(_ spare: JournalSegment) throws(StoreError) -> JournalSegment {
+    /// sync of it that failed, or in front of the sync of its name. Its last block is written anew,
+    /// so that a sync covers its length.
+    private func secure(_ spare: JournalSegment) throws(StoreError) {
         let offset = spare.byteCount - JournalFrame.blockByteCount
         let block = try spare.file.read(at: offset, count: JournalFrame.blockByteCount)
         try spare.file.write([block], at: offset)
         try spare.file.syncData()
-        let name = nextFileName()
-        let oldName = String(spare.file.path.dropFirst(settings.directory.count + 1))
-        try Directory.rename(oldName, to: name, in: settings.directory)
-        let file = try File("\(settings.directory)/\(name)", flags: O_RDWR)
-        return JournalSegment(file: file, byteCount: spare.byteCount, header: nil)
+        try Directory.sync(settings.directory)
     }
 
     /// The log's end is known: what lies in front of the checkpoint is room for new groups.
@@ -202,19 +196,15 @@ extension FileJournal {
         end: JournalPosition, needed: [JournalSegment], passed: [JournalSegment],
         blank: [JournalSegment]
     ) throws(StoreError) {
-        // Segments of another size (the configuration changed) are not used again.
-        let fits = { (segment: JournalSegment) in
-            segment.byteCount == self.settings.segmentByteCount
-        }
-        var spares = passed.filter(fits)
-        var misfits = (passed + blank).filter { !fits($0) }
-        for segment in blank where fits(segment) {
-            // Nothing depends on it: without it, the first append makes one.
-            if let spare = try? secure(segment) {
-                spares.append(spare)
-            } else {
-                misfits.append(segment)
-            }
+        // Segments of another size (the configuration changed) are not used again; nor spare ones
+        // that the disk takes nothing for: the first append makes one.
+        var spares: [JournalSegment] = []
+        var misfits: [JournalSegment] = []
+        for segment in passed + blank {
+            let isFit =
+                segment.byteCount == settings.segmentByteCount
+                && (segment.header != nil || (try? secure(segment)) != nil)
+            if isFit { spares.append(segment) } else { misfits.append(segment) }
         }
         let free = spares
         state.withLock { state in

@@ -257,24 +257,19 @@ final class FileJournal: Journal {
 
     private func createSegment() throws(StoreError) -> JournalSegment {
         try settings.faults?.reach(.journalSegmentCreate)
+        let number = state.withLock { state in
+            defer { state.nextFileNumber += 1 }
+            return state.nextFileNumber
+        }
         do throws(StoreError) {
             return try JournalSegment.create(
-                "\(settings.directory)/\(nextFileName())",
+                "\(settings.directory)/\(Self.fileName(number))",
                 byteCount: settings.segmentByteCount, directory: settings.directory)
         } catch  where error.code == .invalidArgument {
             // The path was good when the store was opened: what became of it is no caller's
             // argument.
             throw StoreError(code: .failed, message: error.message, cause: error)
         }
-    }
-
-    /// A name that no segment has.
-    func nextFileName() -> String {
-        Self.fileName(
-            state.withLock { state in
-                defer { state.nextFileNumber += 1 }
-                return state.nextFileNumber
-            })
     }
 
     static func fileName(_ number: Int) -> String {

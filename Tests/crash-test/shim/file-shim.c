@@ -71,7 +71,7 @@ static int is_armed;
 static long calls;
 static long target;
 static int counts_changes, counts_syncs;
-static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL, DEAD } disturbance;
+static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL, DEAD, STOPPED } disturbance;
 static int failure;
 static const char *hit;
 static int ignores_syncs;
@@ -174,11 +174,12 @@ static int disturbed(const char *name, int traits) {
     if (!is_armed || (counts_changes && !(traits & CHANGES)) || (counts_syncs && !(traits & SYNCS)))
         return NOTHING;
     long number = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-    /* A disk that died does nothing more. */
-    if (disturbance == DEAD ? number < target : number != target) return NOTHING;
+    /* A disk that died does nothing more, and a process that was killed asks for nothing more. */
+    int is_end = disturbance == DEAD || disturbance == STOPPED;
+    if (is_end ? number < target : number != target) return NOTHING;
     hit = name;
     if (disturbance == KILL) die();
-    if (disturbance == DEAD) {
+    if (is_end) {
         errno = failure;
         return FAIL;
     }
@@ -469,6 +470,11 @@ static int sync_file(const char *name, long call, int fd) {
     int64_t handle = handle_for(fd);
     if (ignores_syncs) return 0;
     int act = disturbed(name, CHANGES | SYNCS);
+    if (act == FAIL && disturbance == STOPPED) {
+        /* Nobody asked, so nothing is in doubt. */
+        errno = failure;
+        return -1;
+    }
     pthread_mutex_lock(&lock);
     int64_t number = records;
     put(SYNC_BEGIN, handle, 0, 0, NULL, 0, 0);
@@ -578,10 +584,11 @@ void file_shim_watch(const char *path, const char *trace_path) {
 }
 
 /* Disturbs the `at`th call from now that changes a file or syncs it: with an errno; -1 lets half of
- * it happen; -2 lets it and all behind it fail. 0 disturbs none. */
+ * it happen; -2 lets it and all behind it fail; -3, too, as if they were never made: the process was
+ * killed. 0 disturbs none. */
 void file_shim_disturb(long at, int how) {
     pthread_mutex_lock(&lock);
-    disturbance = at <= 0 ? NOTHING : how > 0 ? FAIL : how == -1 ? SHORT : DEAD;
+    disturbance = at <= 0 ? NOTHING : how > 0 ? FAIL : how == -1 ? SHORT : how == -2 ? DEAD : STOPPED;
     failure = how > 0 ? how : EIO;
     target = at;
     counts_changes = 1;
