@@ -176,7 +176,7 @@ flips: build-crash ## flip FLIPS (100000) bits in a store's files, and look whet
 crash-smoke: build-crash
 	$(CRASH_TEST) kills --kills 300
 	$(CRASH_TEST) flips --flips 4000
-	$(CRASH_TEST) simulate --seeds 600 --seed 1 --shim $(CURDIR)/$(FILE_SHIM)
+	$(CRASH_TEST) simulate --seeds 2000 --seed 1 --shim $(CURDIR)/$(FILE_SHIM)
 
 CLIENT_STATES ?= 4000
 .PHONY: client-powercut
