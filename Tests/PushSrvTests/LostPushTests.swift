@@ -185,8 +185,12 @@ struct LostPushTests {
         }
         let settled = tokens
         try await world.running(hub) {
-            let requests = await service.requests(20)
-            #expect(Set(requests.map { String($0.path.suffix(4)) }) == settled)
+            // The two that found room may be notified again from the heads, when they had been before.
+            var requests = await service.requests(20)
+            while Set(requests.map { String($0.path.suffix(4)) }) != settled {
+                requests = await service.requests(requests.count + 1)
+            }
+            #expect(requests.count <= 22)
         }
         await service.stop()
     }
