@@ -337,16 +337,24 @@ test-sanitize: deps ## run the engine's tests under the thread, the address and 
 SANITIZED_ALL_TEST = SWIFT_DETERMINISTIC_HASHING=1 $(SWIFT) test --scratch-path $(SANITIZED)/all-$(1) --sanitize $(1) \
     --skip-build --disable-xctest
 .PHONY: test-sanitize-all
-test-sanitize-all: deps ## run every test under the thread, the address and the leak sanitizer; takes an hour or more
+test-sanitize-all: deps ## run every test under the thread, the address and the leak sanitizer; takes an hour
 	@mkdir -p $(SANITIZED)
 	for sanitizer in thread address; do \
 	    $(BUILD) --build-tests --scratch-path $(SANITIZED)/all-$$sanitizer --sanitize $$sanitizer; \
 	done
 	clang -O1 -shared -fPIC -o $(SANITIZED)/tsan-visible.so .ci/tsan-visible.c
+	$(MAKE) --no-print-directory sanitized-thread & thread=$$!; failed=0; \
+	$(MAKE) --no-print-directory sanitized-address || failed=1; \
+	wait $$thread || failed=1; exit $$failed
+
+.PHONY: sanitized-thread sanitized-address
+sanitized-thread:
 	export TSAN_OPTIONS=halt_on_error=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
 	    LD_PRELOAD=$(CURDIR)/$(SANITIZED)/tsan-visible.so; \
 	$(call SANITIZED_ALL_TEST,thread) --no-parallel --filter '$(NETWORK_SUITES)'; \
 	$(call SANITIZED_ALL_TEST,thread) --skip '$(NETWORK_SUITES)'
+
+sanitized-address:
 	export ASAN_OPTIONS=detect_leaks=1 MAILBOX_SEEDS=$(SANITIZE_SEEDS) \
 	    LSAN_OPTIONS=suppressions=$(CURDIR)/.ci/lsan.supp:print_suppressions=0; \
 	$(call SANITIZED_ALL_TEST,address) --no-parallel --filter '$(NETWORK_SUITES)'; \
