@@ -79,9 +79,11 @@ public final class MailboxStore: MailboxStorage {
         guard Directory.kind(path) == .directory else {
             throw .invalidArgument("\(path) is a file; name a directory")
         }
-        // Also of a directory that is there: who made it may have died in front of the sync.
-        if wasMissing || Directory.isReadable(parent(of: path)) {
+        if wasMissing {
             try Directory.sync(parent(of: path))
+        } else {
+            // Who made it may have died in front of that.
+            try Directory.syncIfPossible(parent(of: path))
         }
         let isNew = !Manifest.exists(in: path)
         if isNew { try checkCreatable(path, configuration) }

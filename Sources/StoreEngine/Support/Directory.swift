@@ -42,13 +42,19 @@ enum Directory {
         return names.sorted()
     }
 
-    /// Whether its names can be listed, and so synced.
-    static func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
-
     /// Makes the directory's names durable.
     static func sync(_ path: String) throws(StoreError) {
         if PlantedBug.noDirectorySync.isMade { return }
         try File(path, flags: O_RDONLY | O_DIRECTORY).syncAll()
+    }
+
+    /// The same, where that can be done: not in a directory that may not be listed, nor on a file
+    /// system that has no such sync or is only read.
+    static func syncIfPossible(_ path: String) throws(StoreError) {
+        guard let directory = try? File(path, flags: O_RDONLY | O_DIRECTORY) else { return }
+        guard fsync(directory.descriptor) == 0 || errno == EINVAL || errno == EROFS else {
+            throw .syncFailed(path, code: errno)
+        }
     }
 
     /// `rename(2)`, then the directory's sync.
