@@ -14,9 +14,18 @@ struct DrainTests {
     @Test("What was read is answered, the rest is told to come again, and nothing is lost")
     func underLoad() async throws {
         try await TestServer.with { server in
+            // A stream that begins when the end has is refused, as a call that was never heard of.
+            let heard = Mutex<Set<String>>([])
             let answered = try await withThrowingTaskGroup(of: [String: UInt32].self) { group in
                 for client in 0..<4 {
-                    group.addTask { try await Self.load(server, "s\(client)") }
+                    group.addTask {
+                        try await Self.load(server, "s\(client)") { sender in
+                            heard.withLock { heard in
+                                heard.insert(sender)
+                                return heard.count == 4
+                            }
+                        }
+                    }
                 }
                 var all: [String: UInt32] = [:]
                 for try await one in group { all.merge(one) { $1 } }
@@ -33,9 +42,10 @@ struct DrainTests {
 
     /// Streams frames until the server ends the stream.
     ///
+    /// - Parameter allAreHeard: hears of each answer.
     /// - Returns: the last sequence that was answered.
     private static func load(
-        _ server: TestServer, _ sender: String
+        _ server: TestServer, _ sender: String, allAreHeard: @escaping @Sendable (String) -> Bool
     ) async throws -> [String: UInt32] {
         let mailbox = LastSequence()
         let end = try await refusal {
@@ -47,7 +57,8 @@ struct DrainTests {
             } onResponse: { response in
                 for try await answer in response.messages {
                     for outcome in answer.outcomes { mailbox.set(outcome.result.sequence) }
-                    if answer.outcomes.last.map({ $0.result.sequence >= 1_000 }) == true {
+                    let isReady = allAreHeard(sender)
+                    if isReady, answer.outcomes.last.map({ $0.result.sequence >= 1_000 }) == true {
                         server.server.beginDraining()
                     }
                 }
