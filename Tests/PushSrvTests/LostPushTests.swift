@@ -185,7 +185,7 @@ struct LostPushTests {
         }
         let settled = tokens
         try await world.running(hub) {
-            // The two that found room may be notified again from the heads, when they had been before.
+            // The two that found room may be notified again, from the heads.
             var requests = await service.requests(20)
             while Set(requests.map { String($0.path.suffix(4)) }) != settled {
                 requests = await service.requests(requests.count + 1)

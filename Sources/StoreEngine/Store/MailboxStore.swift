@@ -140,9 +140,10 @@ public final class MailboxStore: MailboxStorage {
     private static func create(
         _ path: String, _ configuration: StoreConfiguration, _ lock: File
     ) throws(StoreError) -> MailboxStore {
-        for name in try Directory.list(path) where name.hasPrefix("shard-") {
-            try Directory.remove("\(path)/\(name)")
-        }
+        let left = try Directory.list(path).filter { $0.hasPrefix("shard-") }
+        // A manifest that was taken back is gone for certain before what it stood for goes.
+        if !left.isEmpty { try Directory.sync(path) }
+        for name in left { try Directory.remove("\(path)/\(name)") }
         let manifest = Manifest(
             kind: .store, epoch: .mint(), identity: .random(in: .min ... .max),
             shardCount: configuration.shardCount,

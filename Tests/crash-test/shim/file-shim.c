@@ -74,8 +74,7 @@ static int counts_changes, counts_syncs;
 static enum { NOTHING, KILL, HALF, AFTER, SHORT, FAIL, DEAD, STOPPED } disturbance;
 static int failure;
 static const char *hit;
-static int ignores_syncs;
-static int refuses_direct;
+static int ignores_syncs, refuses_direct;
 
 #define REAL(type, name, ...)                                                                   \
     static type (*real)(__VA_ARGS__);                                                           \
@@ -216,10 +215,7 @@ static int opened(int fd, const char *path, int flags) {
 
 static int open_file(int directory, const char *path, int flags, mode_t mode) {
     if (!is_below(path)) return syscall(SYS_openat, directory, path, flags, mode);
-    if (refuses_direct && flags & O_DIRECT) {
-        errno = EINVAL;
-        return -1;
-    }
+    if (refuses_direct && flags & O_DIRECT) { errno = EINVAL; return -1; }
     int act = disturbed(
         flags & O_CREAT ? "open-create" : "open", flags & (O_CREAT | O_TRUNC) ? CHANGES : 0);
     if (act == FAIL) return -1;
@@ -470,11 +466,8 @@ static int sync_file(const char *name, long call, int fd) {
     int64_t handle = handle_for(fd);
     if (ignores_syncs) return 0;
     int act = disturbed(name, CHANGES | SYNCS);
-    if (act == FAIL && disturbance == STOPPED) {
-        /* Nobody asked, so nothing is in doubt. */
-        errno = failure;
-        return -1;
-    }
+    /* Nobody asked, so nothing is in doubt. */
+    if (act == FAIL && disturbance == STOPPED) return -1;
     pthread_mutex_lock(&lock);
     int64_t number = records;
     put(SYNC_BEGIN, handle, 0, 0, NULL, 0, 0);
@@ -584,11 +577,12 @@ void file_shim_watch(const char *path, const char *trace_path) {
 }
 
 /* Disturbs the `at`th call from now that changes a file or syncs it: with an errno; -1 lets half of
- * it happen; -2 lets it and all behind it fail; -3, too, as if they were never made: the process was
- * killed. 0 disturbs none. */
+ * it happen; -2 lets it and all behind it fail; -3, too, as if they were never made: the process
+ * was killed. 0 disturbs none. */
 void file_shim_disturb(long at, int how) {
     pthread_mutex_lock(&lock);
-    disturbance = at <= 0 ? NOTHING : how > 0 ? FAIL : how == -1 ? SHORT : how == -2 ? DEAD : STOPPED;
+    int act = how > 0 ? FAIL : how == -1 ? SHORT : how == -2 ? DEAD : STOPPED;
+    disturbance = at > 0 ? act : NOTHING;
     failure = how > 0 ? how : EIO;
     target = at;
     counts_changes = 1;
