@@ -74,7 +74,7 @@ extension FileJournal {
             end = max(end, last)
         }
         try rejectLostSegments(blank, end: end)
-        try settle(end: end, needed: needed, passed: passed, blank: blank)
+        try settle(end: end, needed: needed, unneeded: passed + blank)
     }
 
     /// Hands out one segment's groups behind `end`.
@@ -193,20 +193,15 @@ extension FileJournal {
 
     /// The log's end is known: what lies in front of the checkpoint is room for new groups.
     private func settle(
-        end: JournalPosition, needed: [JournalSegment], passed: [JournalSegment],
-        blank: [JournalSegment]
+        end: JournalPosition, needed: [JournalSegment], unneeded: [JournalSegment]
     ) throws(StoreError) {
         // Segments of another size (the configuration changed) are not used again; nor spare ones
         // that the disk takes nothing for: the first append makes one.
-        var spares: [JournalSegment] = []
-        var misfits: [JournalSegment] = []
-        for segment in passed + blank {
-            let isFit =
-                segment.byteCount == settings.segmentByteCount
+        let free = unneeded.filter { segment in
+            segment.byteCount == settings.segmentByteCount
                 && (segment.header != nil || (try? secure(segment)) != nil)
-            if isFit { spares.append(segment) } else { misfits.append(segment) }
         }
-        let free = spares
+        let misfits = unneeded.filter { segment in !free.contains { $0.file === segment.file } }
         state.withLock { state in
             // The first append begins a fresh segment, so a store opens without room for one.
             state.isReplaying = false
