@@ -15,16 +15,11 @@ struct DrainTests {
     func underLoad() async throws {
         try await TestServer.with { server in
             // A stream that begins when the end has is refused, as a call that was never heard of.
-            let heard = Mutex<Set<String>>([])
+            let heard = Senders()
             let answered = try await withThrowingTaskGroup(of: [String: UInt32].self) { group in
                 for client in 0..<4 {
                     group.addTask {
-                        try await Self.load(server, "s\(client)") { sender in
-                            heard.withLock { heard in
-                                heard.insert(sender)
-                                return heard.count == 4
-                            }
-                        }
+                        try await Self.load(server, "s\(client)") { heard.insert($0) == 4 }
                     }
                 }
                 var all: [String: UInt32] = [:]
@@ -100,4 +95,16 @@ private final class LastSequence: Sendable {
     private let last = Atomic<UInt32>(0)
     var value: UInt32 { last.load(ordering: .relaxed) }
     func set(_ sequence: UInt32) { last.store(sequence, ordering: .relaxed) }
+}
+
+private final class Senders: Sendable {
+    private let senders = Mutex<Set<String>>([])
+
+    /// - Returns: how many have been inserted.
+    func insert(_ sender: String) -> Int {
+        senders.withLock { senders in
+            senders.insert(sender)
+            return senders.count
+        }
+    }
 }
