@@ -55,15 +55,11 @@ extension Shard {
     /// On the checkpoint thread. Beside live traffic: the table is locked for one step's snapshots
     /// at a time.
     func checkpoint() throws(StoreError) {
-        control.withLock { control in
-            control.wantsCheckpoint = false
-            control.isCheckpointing = true
-        }
+        control.withLock { $0.isCheckpointing = true }
         var failed: StoreError?
         let stopwatch = Stopwatch(for: configuration.observer)
         do throws(StoreError) {
-            if let failure { throw failure }
-            try configuration.faults?.reach(.checkpointBegin)
+            try begin()
             try writeCheckpoint(stopwatch)
             let full = try refusalOfAppends()
             condition.withLock { $0.full = full }
@@ -85,6 +81,13 @@ extension Shard {
         }
         evictIdle()
         if let failed { throw failed }
+    }
+
+    private func begin() throws(StoreError) {
+        // Whoever asks for a checkpoint until here gets this one.
+        defer { control.withLock { $0.wantsCheckpoint = false } }
+        if let failure { throw failure }
+        try configuration.faults?.reach(.checkpointBegin)
     }
 
     /// Appends stop before the file is quite full: deletions need room, too.
