@@ -100,9 +100,12 @@ struct SignalTests {
             directory.file("store"), ["--drain-seconds", "600"])
         try #require(daemon.isReady)
         let client = GRPCClient(
-            transport: try .http2NIOPosix(
+            transport: try HTTP2ClientTransport.Posix(
                 target: .ipv4(address: "127.0.0.1", port: daemon.port),
-                transportSecurity: .plaintext))
+                transportSecurity: .plaintext,
+                config: .defaults { config in
+                    config.channelDebuggingCallbacks.onCreateTCPConnection = ReadCompletion.add
+                }))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try? await client.runConnections() }
             let calls = Wire.StoreService.Client(wrapping: client)

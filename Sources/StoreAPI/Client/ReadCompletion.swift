@@ -12,6 +12,14 @@ package final class ReadCompletion: ChannelInboundHandler {
     /// The first handler of a connection's pipeline, of either end.
     package init() {}
 
+    /// Puts one into the pipeline of a client's new connection.
+    @Sendable
+    package static func add(to channel: any Channel) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(ReadCompletion(), position: .first)
+        }
+    }
+
     package func channelInactive(context: ChannelHandlerContext) {
         context.fireChannelInactive()
         context.fireChannelReadComplete()

@@ -1,6 +1,5 @@
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2
-internal import NIOCore
 
 extension StoreClient {
     static func transport(
@@ -18,12 +17,7 @@ extension StoreClient {
                     initial: configuration.backoffInitial, max: configuration.backoffMaximum,
                     multiplier: 2, jitter: 1)
                 config.http2.authority = configuration.tls?.serverName
-                config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(
-                            ReadCompletion(), position: .first)
-                    }
-                }
+                config.channelDebuggingCallbacks.onCreateTCPConnection = ReadCompletion.add
             }, serviceConfig: serviceConfig(configuration.target))
     }
 

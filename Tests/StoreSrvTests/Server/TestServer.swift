@@ -13,7 +13,8 @@ import Testing
 
 @testable import StoreSrv
 
-/// A store, served on a free port of this machine, and a client with nothing of our own in it.
+/// A store, served on a free port of this machine, and a client with nothing of our own in it but
+/// what its connections need to be let go of.
 struct TestServer: Sendable {
     let store: MailboxStore
     let server: StoreServer
@@ -73,7 +74,10 @@ struct TestServer: Sendable {
     static func makeClient(_ port: Int) throws -> GRPCClient<HTTP2ClientTransport.Posix> {
         GRPCClient(
             transport: try .http2NIOPosix(
-                target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext))
+                target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext,
+                config: .defaults { config in
+                    config.channelDebuggingCallbacks.onCreateTCPConnection = ReadCompletion.add
+                }))
     }
 
     /// Runs `body` with a connection of its own, which is cut afterwards, whatever is under way.
