@@ -10,6 +10,14 @@ import Testing
 
 @Suite("The daemon and signals")
 struct SignalTests {
+    /// For callers that are to be refused.
+    private static func impatient(_ daemon: Daemon) -> StoreClientConfiguration {
+        var configuration = daemon.target
+        configuration.connectTimeout = .seconds(1)
+        configuration.callTimeout = .seconds(1)
+        return configuration
+    }
+
     @Test(
         "SIGTERM and SIGINT under load: ends with 0, and what was answered is there",
         arguments: [SIGTERM, SIGINT])
@@ -17,11 +25,8 @@ struct SignalTests {
         let directory = try TestDirectory()
         let daemon = try await Daemon.start(directory.file("store"))
         try #require(daemon.isReady)
-        var configuration = daemon.target
-        configuration.connectTimeout = .seconds(1)
-        configuration.callTimeout = .seconds(1)
         let mailbox = try MailboxID(sender: "a", receiver: "b")
-        let answered = try await withStoreClient(configuration) { client in
+        let answered = try await withStoreClient(Self.impatient(daemon)) { client in
             var answered: SequenceNumber = 0
             var hasFailed = false
             var hasSignalled = false
@@ -61,9 +66,6 @@ struct SignalTests {
         let daemon = try await Daemon.start(directory.file("store"))
         try #require(daemon.isReady)
         defer { daemon.signal(SIGCONT) }
-        var configuration = daemon.target
-        configuration.connectTimeout = .seconds(1)
-        configuration.callTimeout = .seconds(1)
         let mailbox = try MailboxID(sender: "a", receiver: "b")
         let device = try DeviceID("phone")
         @Sendable func message(_ number: UInt32) -> Append {
@@ -71,14 +73,17 @@ struct SignalTests {
                 mailbox, producer: Producer(device: device, clientSequence: number),
                 text: "\(number)")
         }
-        try await withStoreClient(configuration) { client in
+        try await withStoreClient(daemon.target) { client in
             _ = try await client.append(message(1))
-            daemon.signal(SIGSTOP)
-            // It may be done when the process goes on.
-            let refusal = await #expect(throws: StoreError.self) {
-                try await client.append(message(2))
+            try await withStoreClient(Self.impatient(daemon)) { caller in
+                while (try? await caller.head(mailbox)) == nil {}
+                daemon.signal(SIGSTOP)
+                // It may be done when the process goes on.
+                let refusal = await #expect(throws: StoreError.self) {
+                    try await caller.append(message(2))
+                }
+                #expect([.unknown, .unavailable].contains(refusal?.code))
             }
-            #expect([.unknown, .unavailable].contains(refusal?.code))
             let another = try await Daemon.start(directory.file("store"))
             #expect(!another.isReady)
             #expect(try await another.end().notes.hasPrefix("mailboxd: locked: "))
