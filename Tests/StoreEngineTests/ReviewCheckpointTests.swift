@@ -66,6 +66,38 @@ struct ReviewCheckpointTests {
         store.abandon()
     }
 
+    /// Found by the simulated disk (seed 590762): asked for twice, a store on a full disk tried
+    /// once or twice, as its threads came.
+    @Test("A checkpoint is for whoever asks until it begins")
+    func askedForTwice() throws {
+        let scratch = try Scratch()
+        let faults = ReviewFaults()
+        let store = try MailboxStore.open(
+            at: scratch.file("store"), configuration: Review.configuration(faults))
+        _ = try store.blocking.append(Append(Review.mailbox(0), text: "message"))
+        let begun = Mutex(0)
+        let (reached, released) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        faults.arm { point in
+            guard point == .checkpointBegin else { return nil }
+            let isFirst = begun.withLock { begun in
+                begun += 1
+                return begun == 1
+            }
+            if isFirst {
+                reached.signal()
+                released.wait()
+            }
+            return nil
+        }
+        store.shards[0].askForCheckpoint()
+        reached.wait()
+        store.shards[0].askForCheckpoint()
+        released.signal()
+        store.settle()
+        #expect(begun.withLock { $0 } == 1)
+        store.abandon()
+    }
+
     /// Found by power cuts within recoveries: the last group's checkpoint said that the journal was
     /// truncated, which it is not while it is replayed; appends then waited for a checkpoint that
     /// had nothing to do, for ever.
